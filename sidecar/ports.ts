@@ -1,0 +1,213 @@
+import type { CapabilityCard, EndpointInfo, EndpointState, Flavour } from "./protocol/models.ts";
+import type { DurableBody, Effect, RunEvent, RunStatus, Timings, Usage } from "./protocol/events.ts";
+import type { ErrorShape } from "./protocol/errors.ts";
+import type { Json, JsonObject } from "./protocol/json.ts";
+import type { RunRow } from "./protocol/results.ts";
+
+/** Time, as an argument. `now` is wall ms for display; `monotonic` ms is for durations and deadlines. */
+export interface Clock {
+  now(): number;
+  monotonic(): number;
+  /** Resolves after `ms`, rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Fresh ids: `run_…`, `ask_…`. */
+export interface Ids {
+  next(prefix: "run" | "ask"): string;
+}
+
+// ---- storage -------------------------------------------------------------------------------------------------------
+
+/** `synced` survives a power cut, `written` a killed process. */
+export type Durability = "synced" | "written";
+
+export interface RunStore {
+  /** This process's session number in this data directory; grows at each start. */
+  readonly epoch: number;
+  /** True when the database was made by a newer Podium: reading works, `append` is refused with `data_newer`. */
+  readonly readOnly: boolean;
+  /**
+   * Commits the events of one run in order (they carry their seq). Resolves after the commit; concurrent appends share one.
+   * Throws `storage` when the disk refuses, and nothing of this batch is kept.
+   */
+  append(run: string, events: readonly RunEvent[], durability: Durability): Promise<void>;
+  /** Events with seq > after, at most limit. */
+  read(run: string, after: number, limit: number): Promise<readonly RunEvent[]>;
+  /** Last seq of a run; 0 when unknown. */
+  head(run: string): Promise<number>;
+  /** Newest first. `roots` null = all workspaces. */
+  list(filter: { roots: readonly string[] | null; limit: number; before?: string }): Promise<readonly RunRow[]>;
+  row(run: string): Promise<RunRow | null>;
+  /** Runs that are neither ended nor imported, oldest first. */
+  open(): Promise<readonly string[]>;
+  /** The run that this idempotency key started in the last 24 h. */
+  byIdempotencyKey(key: string): Promise<string | null>;
+  /** Stores a value by sha256 of its canonical JSON; commits together with the next append at the latest. */
+  putBlob(hash: string, json: string): void;
+  getBlob(hash: string): Promise<string | null>;
+  /** Rebuilds the projections from the log; returns the number of runs. */
+  rebuild(): Promise<number>;
+  /** Problems that the integrity check found; empty = sound. */
+  verify(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+// ---- models --------------------------------------------------------------------------------------------------------
+
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** One generation. `maxTokens` is always set; `contextTokens` is the window to ask for. */
+export interface ModelRequest {
+  readonly messages: readonly Message[];
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly contextTokens: number;
+  /** JSON Schema of the answer, for servers that constrain decoding. */
+  readonly schema?: JsonObject;
+  readonly think: "off" | "low" | "high";
+  readonly keepAlive: string;
+}
+
+/** `interactive` = somebody waits, `review` = started by itself, `background` = index, probes. */
+export type CallClass = "interactive" | "review" | "background";
+
+export type ModelPart =
+  | { readonly type: "wait"; readonly position: number; readonly reason: string; readonly etaMs: number | null }
+  | { readonly type: "load"; readonly elapsedMs: number; readonly expectedMs: number | null }
+  | { readonly type: "prefill"; readonly done: number; readonly total: number }
+  | { readonly type: "fallback"; readonly from: string; readonly to: string; readonly cause: ErrorShape }
+  | { readonly type: "thinking"; readonly text: string }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "sent"; readonly host: string; readonly bytes: number }
+  | {
+      readonly type: "end";
+      readonly finish: "stop" | "length";
+      readonly usage: Usage;
+      readonly timings: Timings;
+      /** The model that answered, after fallback. */
+      readonly model: string;
+    };
+
+/** A model that can be called. Always streamed; ends with exactly one `end` part, or throws a PodiumError with a provider code. */
+export interface LanguageModel {
+  readonly ref: string;
+  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelPart>;
+}
+
+/** One server found or configured. Implemented per wire protocol in providers/. */
+export interface Endpoint {
+  readonly url: string;
+  readonly flavour: Flavour;
+  /** The name in a ref: flavour, or flavour@host:port. */
+  readonly name: string;
+  /** Lists models with their metadata and the server's state, GET only, within 1.5 s; never throws. */
+  look(signal: AbortSignal): Promise<EndpointInfo>;
+  /** The wire itself, without queue, retry or fallback. Only ids the server listed. */
+  model(id: string): LanguageModel;
+  /** The window the server holds for a loaded model now, in tokens; null = it does not say. */
+  allocated(id: string, signal: AbortSignal): Promise<number | null>;
+  unload(id: string): Promise<void>;
+}
+
+/** What the engine asks for a model by role; resolves names, waits for the GPU, retries, falls back. */
+export interface Models {
+  /** The model that a role resolves to now; null = there is none that may be used. */
+  resolve(role: string, settings: ModelSettings): ResolvedModel | null;
+  call(
+    target: ResolvedModel,
+    request: Omit<ModelRequest, "contextTokens" | "keepAlive">,
+    caller: { readonly run: string; readonly order: string; readonly class: CallClass },
+    signal: AbortSignal,
+  ): AsyncIterable<ModelPart>;
+  /** Resolves when discovery has looked at least once; later calls return at once. */
+  ready(): Promise<void>;
+}
+
+export interface ModelSettings {
+  readonly roles: { readonly [role: string]: string };
+  readonly servers: readonly string[];
+  readonly network: "local" | "lan" | "cloud";
+}
+
+export interface ResolvedModel {
+  readonly ref: string;
+  /** Tokens that fit: allocated or allocatable window, verified where the server tells. */
+  readonly contextTokens: number;
+  readonly card: CapabilityCard;
+  readonly state: EndpointState;
+}
+
+// ---- tools ---------------------------------------------------------------------------------------------------------
+
+export interface ToolContext {
+  /** Absolute, real path of the workspace. */
+  readonly root: string;
+  readonly env: { readonly [name: string]: string };
+  readonly opKey: string;
+  readonly signal: AbortSignal;
+}
+
+/** A function offered to workflows. Input and output are validated by the registry's schemas. */
+export interface Tool {
+  readonly name: string;
+  readonly about: string;
+  readonly effect: Effect;
+  readonly input: import("./protocol/types.ts").TypeSpec;
+  readonly output: import("./protocol/types.ts").TypeSpec;
+  run(input: JsonObject, context: ToolContext): Promise<Json>;
+}
+
+// ---- steps ---------------------------------------------------------------------------------------------------------
+
+/** What a step may do besides computing: everything here is recorded and replayed after a crash (ENGINE E7). */
+export interface StepContext {
+  readonly run: string;
+  readonly instance: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly settings: ModelSettings & { readonly requireModel: boolean };
+  readonly trusted: boolean;
+  /** One recorded generation: `text` is the whole answer. Live parts become events by themselves. */
+  model(call: {
+    readonly role: string;
+    readonly request: Omit<ModelRequest, "contextTokens" | "keepAlive">;
+    readonly key?: string;
+  }): Promise<{ readonly text: string; readonly finish: "stop" | "length"; readonly model: string; readonly usage: Usage }>;
+  /** The model a role resolves to now; not recorded. */
+  resolve(role: string): ResolvedModel | null;
+  tool(name: string, input: JsonObject, key?: string): Promise<Json>;
+  /** A question; the step parks until it is answered and is then run again. */
+  ask(question: { readonly title: string; readonly show?: Json; readonly edit?: boolean; readonly key?: string }): Promise<Json>;
+  once<T extends Json>(name: string, effect: Effect, work: () => Promise<T>): Promise<T>;
+  /** Marks this run as degraded (no model could answer); recorded with the step's end. */
+  degrade(): void;
+}
+
+export interface StepResult {
+  /** Written under the node's id. */
+  readonly value: Json;
+  /** approve: No. */
+  readonly denied?: boolean;
+}
+
+/** What a node runs. `name` is `ask@1`. `with` comes evaluated, `config` as written in the graph. */
+export interface Step {
+  readonly name: string;
+  readonly effect: Effect;
+  run(input: { readonly with: JsonObject; readonly config: JsonObject }, context: StepContext): Promise<StepResult>;
+}
+
+/** What the engine needs to know of what is going on, for lists and status lines. */
+export interface RunObserver {
+  durable(event: RunEvent): void;
+  live(event: import("./protocol/events.ts").LiveEvent): void;
+}
+
+export type { DurableBody, RunEvent, RunStatus, Timings };
+
+/** sha256 of a text, in hex: an argument, so that the pure floors import no crypto. */
+export type Digest = (text: string) => string;
