@@ -1,7 +1,7 @@
-import type { CapabilityCard, EndpointInfo, EndpointState, Flavour } from "./protocol/models.ts";
-import type { DurableBody, Effect, RunEvent, RunStatus, Timings, Usage } from "./protocol/events.ts";
 import type { ErrorShape } from "./protocol/errors.ts";
+import type { DurableBody, Effect, RunEvent, RunStatus, Timings, Usage } from "./protocol/events.ts";
 import type { Json, JsonObject } from "./protocol/json.ts";
+import type { CapabilityCard, EndpointInfo, EndpointState, Flavour } from "./protocol/models.ts";
 import type { RunRow } from "./protocol/results.ts";
 
 /** Time, as an argument. `now` is wall ms for display; `monotonic` ms is for durations and deadlines. */
@@ -141,6 +141,26 @@ export interface ResolvedModel {
   readonly state: EndpointState;
 }
 
+// ---- lanes ---------------------------------------------------------------------------------------------------------
+
+/** What a try to take a lane found. `before` = tickets that go first, `holder` = pid of another process that has the lane. */
+export type LaneTake =
+  | { readonly taken: true }
+  | { readonly taken: false; readonly before: number; readonly holder: number | null; readonly coolMs: number };
+
+/**
+ * The lanes of GPU devices, shared by every Podium process of this OS user (ENGINE E8.3). A lane goes to the lowest ticket of
+ * the best effective class (class - floor(waited / 30 s)); a dead process's lane is free 5 s after its death.
+ */
+export interface Lanes {
+  /** Queues at the end of the device's line; returns the ticket's id. */
+  ticket(device: string, callClass: CallClass): Promise<string>;
+  /** Takes one of `width` lanes if it is this ticket's turn, one is free and the device is not cooling down. Poll every 50 ms. */
+  take(ticket: string, width: number): Promise<LaneTake>;
+  /** Gives back the lane or the place in the line; nobody gets the device before `coolMs` passed. Unknown tickets: nothing. */
+  release(ticket: string, coolMs: number): Promise<void>;
+}
+
 // ---- tools ---------------------------------------------------------------------------------------------------------
 
 export interface ToolContext {
@@ -176,12 +196,22 @@ export interface StepContext {
     readonly role: string;
     readonly request: Omit<ModelRequest, "contextTokens" | "keepAlive">;
     readonly key?: string;
-  }): Promise<{ readonly text: string; readonly finish: "stop" | "length"; readonly model: string; readonly usage: Usage }>;
+  }): Promise<{
+    readonly text: string;
+    readonly finish: "stop" | "length";
+    readonly model: string;
+    readonly usage: Usage;
+  }>;
   /** The model a role resolves to now; not recorded. */
   resolve(role: string): ResolvedModel | null;
   tool(name: string, input: JsonObject, key?: string): Promise<Json>;
   /** A question; the step parks until it is answered and is then run again. */
-  ask(question: { readonly title: string; readonly show?: Json; readonly edit?: boolean; readonly key?: string }): Promise<Json>;
+  ask(question: {
+    readonly title: string;
+    readonly show?: Json;
+    readonly edit?: boolean;
+    readonly key?: string;
+  }): Promise<Json>;
   once<T extends Json>(name: string, effect: Effect, work: () => Promise<T>): Promise<T>;
   /** Marks this run as degraded (no model could answer); recorded with the step's end. */
   degrade(): void;
