@@ -3,6 +3,7 @@ import type { DurableBody, Effect, RunEvent, RunStatus, Timings, Usage } from ".
 import type { Json, JsonObject } from "./protocol/json.ts";
 import type { CapabilityCard, EndpointInfo, EndpointState, Flavour } from "./protocol/models.ts";
 import type { RunRow } from "./protocol/results.ts";
+import type { Finding, FindingSignal, HeldFinding } from "./protocol/review.ts";
 
 /** Time, as an argument. `now` is wall ms for display; `monotonic` ms is for durations and deadlines. */
 export interface Clock {
@@ -179,6 +180,130 @@ export interface Tool {
   readonly input: import("./protocol/types.ts").TypeSpec;
   readonly output: import("./protocol/types.ts").TypeSpec;
   run(input: JsonObject, context: ToolContext): Promise<Json>;
+}
+
+// ---- workspace ------------------------------------------------------------------------------------------------------
+
+/** Who asks: the real root, the environment for child processes, and the end of waiting. */
+export interface WorkspaceContext {
+  readonly root: string;
+  readonly env: { readonly [name: string]: string };
+  readonly signal: AbortSignal;
+}
+
+export interface FileText {
+  readonly path: string;
+  /** sha256 of the file's bytes, hex. */
+  readonly sha: string;
+  readonly from: number;
+  readonly to: number;
+  /** Lines of the whole file. */
+  readonly lines: number;
+  readonly text: string;
+  readonly truncated: boolean;
+}
+
+export interface SearchHit {
+  readonly path: string;
+  readonly line: number;
+  readonly endLine: number;
+  /** The exact lines, joined by \n. */
+  readonly text: string;
+  readonly score: number;
+}
+
+export interface SearchResult {
+  readonly hits: readonly SearchHit[];
+  /** True while the index does not hold the whole workspace; `note` says why in one sentence. */
+  readonly truncated: boolean;
+  readonly note?: string;
+}
+
+export type DiffScope = "selection" | "file" | "unstaged" | "staged" | "working" | "branch" | "range" | "patch";
+
+export interface DiffRequest {
+  readonly scope: DiffScope;
+  readonly base?: string;
+  readonly range?: string;
+  readonly patch?: string;
+  readonly path?: string;
+  readonly line?: number;
+  readonly endLine?: number;
+}
+
+/** One hunk: `lines` counts its new side, `text` is the unified hunk with its @@ header. */
+export interface DiffHunk {
+  readonly oldStart: number;
+  readonly newStart: number;
+  readonly lines: number;
+  readonly text: string;
+}
+
+export interface DiffFile {
+  readonly path: string;
+  readonly oldPath?: string;
+  readonly status: "added" | "modified" | "renamed";
+  readonly hunks: readonly DiffHunk[];
+  /** Where the whole new side lives: a git object id, or `file` for the working tree; absent for a patch. */
+  readonly newSide?: string;
+}
+
+export interface Diff {
+  readonly base?: string;
+  readonly files: readonly DiffFile[];
+  readonly omitted: readonly { readonly path: string; readonly why: string }[];
+}
+
+/** Everything that is read from the folder. Paths go in and out relative to the root, with `/`. */
+export interface WorkspacePort {
+  list(
+    request: { readonly path?: string; readonly glob?: string },
+    context: WorkspaceContext,
+  ): Promise<{ readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly truncated: boolean }>;
+  read(request: { readonly path: string; readonly from?: number; readonly to?: number }, context: WorkspaceContext): Promise<FileText>;
+  search(request: { readonly query: string; readonly top?: number }, context: WorkspaceContext): Promise<SearchResult>;
+  diff(request: DiffRequest, context: WorkspaceContext): Promise<Diff>;
+  /** The whole new side of a file of a diff; null when it is not there (any more). */
+  newText(file: { readonly path: string; readonly newSide?: string }, context: WorkspaceContext): Promise<string | null>;
+  /** Ends the index worker. */
+  close(): Promise<void>;
+}
+
+// ---- review ---------------------------------------------------------------------------------------------------------
+
+/** What a model says about a change, before anything is checked. */
+export interface DraftFinding {
+  readonly quote: string;
+  readonly category?: string;
+  readonly title?: string;
+  readonly claim: string;
+  readonly trigger?: string;
+  readonly fix?: { readonly old: string; readonly new: string };
+}
+
+/** A finding on its way: `verify` = a model should check it against `slice` before it is shown. */
+export type ReviewItem = FindingSignal & { readonly slice: string; readonly verify: boolean };
+
+/** The pure decisions of the review, as an argument of the tools. */
+export interface ReviewPort {
+  rules(file: DiffFile, digest: Digest): readonly Finding[];
+  anchor(
+    input: {
+      readonly file: DiffFile;
+      readonly newText: string | null;
+      readonly drafts: readonly DraftFinding[];
+      readonly rules: readonly Finding[];
+      readonly depth: "quick" | "normal";
+    },
+    digest: Digest,
+  ): readonly ReviewItem[];
+  judge(
+    item: FindingSignal,
+    verdict: { readonly verdict: string; readonly evidence: string } | null,
+    newText: string | null,
+    depth: "quick" | "normal",
+  ): FindingSignal;
+  fold(signals: readonly FindingSignal[]): { readonly findings: readonly Finding[]; readonly heldBack: readonly HeldFinding[] };
 }
 
 // ---- steps ---------------------------------------------------------------------------------------------------------
