@@ -1,0 +1,52 @@
+import type { Clock, LanguageModel, ModelPart, ModelRequest } from "../ports.ts";
+import { type PodiumError, toPodiumError } from "../protocol/errors.ts";
+import { cancelled } from "./device-queue.ts";
+
+const retries = 2;
+const baseMs = 500;
+const capMs = 8000;
+
+export interface Retrying {
+  readonly clock: Clock;
+  /** 0 ≤ n < 1. */
+  readonly random: () => number;
+}
+
+/** Repeats a call that failed before the first byte, at most twice, with full jitter; each wait is a part. */
+export function retrying(model: LanguageModel, options: Retrying): LanguageModel {
+  return { ref: model.ref, stream: (request, signal) => stream(model, options, request, signal) };
+}
+
+async function* stream(
+  model: LanguageModel,
+  { clock, random }: Retrying,
+  request: ModelRequest,
+  signal: AbortSignal,
+): AsyncGenerator<ModelPart> {
+  for (let attempt = 0; ; attempt += 1) {
+    let answered = false;
+    try {
+      for await (const part of model.stream(request, signal)) {
+        answered ||= isAnswer(part);
+        yield part;
+      }
+      return;
+    } catch (thrown) {
+      const error = toPodiumError(thrown, "engine_dead");
+      if (answered || attempt >= retries || signal.aborted || !isTransient(error)) throw error;
+      const delay = Math.round(random() * Math.min(capMs, baseMs * 4 ** attempt));
+      yield { type: "wait", position: 0, reason: `retry in ${Math.ceil(delay / 1000)} s: ${error.code}`, etaMs: delay };
+      await clock.sleep(delay, signal).catch(() => {
+        throw cancelled();
+      });
+    }
+  }
+}
+
+function isTransient(error: PodiumError): boolean {
+  return error.retryable && (error.code === "unreachable" || error.code === "overloaded");
+}
+
+function isAnswer(part: ModelPart): boolean {
+  return part.type === "prefill" || part.type === "thinking" || part.type === "text" || part.type === "end";
+}
