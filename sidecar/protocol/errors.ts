@@ -81,7 +81,11 @@ export class PodiumError extends Error {
   readonly retryable: boolean;
   readonly reason: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { retryable?: boolean; reason?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { retryable?: boolean; reason?: string; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "PodiumError";
     this.code = code;
@@ -97,7 +101,9 @@ export class PodiumError extends Error {
       message,
       retryable,
       ...(reason === undefined ? {} : { reason }),
-      ...(this.cause === undefined ? {} : { cause: this.cause instanceof Error ? this.cause.message : String(this.cause) }),
+      ...(this.cause === undefined
+        ? {}
+        : { cause: this.cause instanceof Error ? this.cause.message : String(this.cause) }),
     };
   }
 }

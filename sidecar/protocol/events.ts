@@ -165,7 +165,13 @@ export const durableEvents = [
 /** Seen live, never stored; a client that missed some pages the durable log and asks for a snapshot. */
 export const ephemeralEvents = [
   z.object({ ...op, kind: z.literal("model-wait"), position: z.int(), reason: z.string(), etaMs: z.int().nullable() }),
-  z.object({ ...op, kind: z.literal("model-load"), elapsedMs: z.int(), expectedMs: z.int().nullable(), model: z.string() }),
+  z.object({
+    ...op,
+    kind: z.literal("model-load"),
+    elapsedMs: z.int(),
+    expectedMs: z.int().nullable(),
+    model: z.string(),
+  }),
   z.object({ ...op, kind: z.literal("model-prefill"), done: z.int(), total: z.int() }),
   z.object({ ...op, kind: z.literal("token-delta"), offset: z.int(), text: z.string() }),
   z.object({ ...op, kind: z.literal("model-snapshot"), text: z.string() }),

@@ -45,5 +45,12 @@ export const Hello = z.object({
 });
 export type Hello = z.infer<typeof Hello>;
 
-export const HelloResult = z.object({ build: Build, protocol: z.int(), scopes: z.array(Scope), epoch: z.int(), pid: z.int(), home: z.string() });
+export const HelloResult = z.object({
+  build: Build,
+  protocol: z.int(),
+  scopes: z.array(Scope),
+  epoch: z.int(),
+  pid: z.int(),
+  home: z.string(),
+});
 export type HelloResult = z.infer<typeof HelloResult>;

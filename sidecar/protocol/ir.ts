@@ -11,7 +11,10 @@ export const SourceRange = z.object({
 });
 export type SourceRange = z.infer<typeof SourceRange>;
 
-export const Budget = z.object({ tokens: z.int().positive().exactOptional(), minutes: z.number().positive().exactOptional() });
+export const Budget = z.object({
+  tokens: z.int().positive().exactOptional(),
+  minutes: z.number().positive().exactOptional(),
+});
 export type Budget = z.infer<typeof Budget>;
 
 export const RetryPolicy = z.strictObject({ max: z.int().min(1).max(10), on: z.array(z.string()).exactOptional() });

@@ -1,7 +1,17 @@
 import type { LiveEvent, RunEvent } from "./events.ts";
 
 /** The nine labels of a step that takes time: never a spinner without a reason. */
-export const stallLabels = ["connecting", "queued", "loading", "prefill", "first_token", "generating", "tool", "you", "held"] as const;
+export const stallLabels = [
+  "connecting",
+  "queued",
+  "loading",
+  "prefill",
+  "first_token",
+  "generating",
+  "tool",
+  "you",
+  "held",
+] as const;
 export type StallLabel = (typeof stallLabels)[number];
 
 /** What one open operation is doing now. Times in ms, speeds in tokens per second. */
@@ -97,7 +107,8 @@ export function applyDurable(live: Live, event: RunEvent): void {
   if (event.kind === "op-start") {
     live.delete(keyOf(event.instance, event.op));
     const current = activity(live, event.instance, event.op, event.at);
-    current.label = event.opKind === "tool" || event.opKind === "once" ? "tool" : event.opKind === "ask" ? "you" : "connecting";
+    current.label =
+      event.opKind === "tool" || event.opKind === "once" ? "tool" : event.opKind === "ask" ? "you" : "connecting";
     current.reason = event.name;
   }
   if (event.kind === "op-end") live.delete(keyOf(event.instance, event.op));

@@ -45,7 +45,11 @@ export const methods = table({
   "run.list": {
     kind: "query",
     scope: "read",
-    params: z.object({ limit: z.coerce.number().int().min(1).max(500).optional(), before: z.string().optional(), all: z.coerce.boolean().optional() }),
+    params: z.object({
+      limit: z.coerce.number().int().min(1).max(500).optional(),
+      before: z.string().optional(),
+      all: z.coerce.boolean().optional(),
+    }),
     result: RunsResult,
     rest: { verb: "get", path: "/api/v1/runs" },
     maxBytes: small,
@@ -62,7 +66,11 @@ export const methods = table({
   "run.events": {
     kind: "query",
     scope: "read",
-    params: z.object({ run: z.string(), after: z.coerce.number().int().min(0), limit: z.coerce.number().int().min(1).max(500).optional() }),
+    params: z.object({
+      run: z.string(),
+      after: z.coerce.number().int().min(0),
+      limit: z.coerce.number().int().min(1).max(500).optional(),
+    }),
     result: z.object({ events: z.array(RunEvent), head: z.int(), ended: z.boolean() }),
     rest: { verb: "get", path: "/api/v1/runs/{run}/events" },
     maxBytes: small,
@@ -93,7 +101,13 @@ export const methods = table({
     maxBytes: small,
   },
   /** The value of a blob reference of this run. */
-  "run.blob": { kind: "query", scope: "read", params: z.object({ run: z.string(), hash: z.string() }), result: z.object({ value: Json }), maxBytes: small },
+  "run.blob": {
+    kind: "query",
+    scope: "read",
+    params: z.object({ run: z.string(), hash: z.string() }),
+    result: z.object({ value: Json }),
+    maxBytes: small,
+  },
   "run.cancel": {
     kind: "command",
     scope: "run",
@@ -102,7 +116,13 @@ export const methods = table({
     rest: { verb: "delete", path: "/api/v1/runs/{run}" },
     maxBytes: small,
   },
-  "run.resume": { kind: "command", scope: "run", params: run, result: z.object({ status: z.string() }), maxBytes: small },
+  "run.resume": {
+    kind: "command",
+    scope: "run",
+    params: run,
+    result: z.object({ status: z.string() }),
+    maxBytes: small,
+  },
   /** Answers an ask; a grant needs the scope human, which the handler checks. */
   "run.answer": {
     kind: "command",
@@ -112,7 +132,13 @@ export const methods = table({
     maxBytes: large,
   },
   "run.export": { kind: "query", scope: "read", params: run, result: z.object({ jsonl: z.string() }), maxBytes: small },
-  "run.import": { kind: "command", scope: "run", params: z.object({ jsonl: z.string() }), result: run, maxBytes: 64 * large },
+  "run.import": {
+    kind: "command",
+    scope: "run",
+    params: z.object({ jsonl: z.string() }),
+    result: run,
+    maxBytes: 64 * large,
+  },
   "workflow.list": {
     kind: "query",
     scope: "read",
@@ -129,22 +155,67 @@ export const methods = table({
     maxBytes: small,
   },
   /** What model servers there are; `refresh` looks again instead of answering from the last look. */
-  "model.list": { kind: "query", scope: "read", params: z.object({ refresh: z.coerce.boolean().optional() }), result: ModelsResult, rest: { verb: "get", path: "/api/v1/models" }, maxBytes: small },
+  "model.list": {
+    kind: "query",
+    scope: "read",
+    params: z.object({ refresh: z.coerce.boolean().optional() }),
+    result: ModelsResult,
+    rest: { verb: "get", path: "/api/v1/models" },
+    maxBytes: small,
+  },
   "review.scopes": {
     kind: "query",
     scope: "read",
     params: z.object({ root: z.string() }),
     result: z.object({
-      scopes: z.array(z.object({ scope: z.string(), label: z.string(), files: z.int(), hunks: z.int(), etaMs: z.int().nullable() })),
+      scopes: z.array(
+        z.object({ scope: z.string(), label: z.string(), files: z.int(), hunks: z.int(), etaMs: z.int().nullable() }),
+      ),
     }),
     maxBytes: small,
   },
-  "doctor.run": { kind: "query", scope: "read", params: z.object({ rebuild: z.boolean().optional() }), result: DoctorResult, maxBytes: small },
+  "doctor.run": {
+    kind: "query",
+    scope: "read",
+    params: z.object({ rebuild: z.boolean().optional() }),
+    result: DoctorResult,
+    maxBytes: small,
+  },
   /** Settings of this connection's person; the safety keys of all connections are combined to the strictest. */
-  "settings.set": { kind: "command", scope: "read", params: z.object({ settings: z.record(z.string(), z.unknown()), trusted: z.boolean().optional(), roots: z.array(z.string()).optional() }), result: z.object({}), maxBytes: large },
-  "hub.status": { kind: "query", scope: "read", params: z.object({}), result: z.object({ pid: z.int(), startedAt: z.number(), clients: z.int(), openRuns: z.int(), home: z.string(), version: z.string() }), rest: { verb: "get", path: "/ready" }, maxBytes: small },
+  "settings.set": {
+    kind: "command",
+    scope: "read",
+    params: z.object({
+      settings: z.record(z.string(), z.unknown()),
+      trusted: z.boolean().optional(),
+      roots: z.array(z.string()).optional(),
+    }),
+    result: z.object({}),
+    maxBytes: large,
+  },
+  "hub.status": {
+    kind: "query",
+    scope: "read",
+    params: z.object({}),
+    result: z.object({
+      pid: z.int(),
+      startedAt: z.number(),
+      clients: z.int(),
+      openRuns: z.int(),
+      home: z.string(),
+      version: z.string(),
+    }),
+    rest: { verb: "get", path: "/ready" },
+    maxBytes: small,
+  },
   /** Drains and ends the hub: open operations are waited for (`now` aborts them), runs go on at the next start. */
-  "hub.stop": { kind: "command", scope: "admin", params: z.object({ now: z.boolean().optional() }), result: z.object({}), maxBytes: small },
+  "hub.stop": {
+    kind: "command",
+    scope: "admin",
+    params: z.object({ now: z.boolean().optional() }),
+    result: z.object({}),
+    maxBytes: small,
+  },
 });
 
 export type Methods = typeof methods;

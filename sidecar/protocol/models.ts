@@ -21,7 +21,15 @@ export const roles = ["main", "fast", "embed", "vision"] as const;
 export const Role = z.enum(roles);
 export type Role = z.infer<typeof Role>;
 
-export const flavours = ["ollama", "mlx_lm", "mlx-vlm", "vllm-mlx", "mlx-openai-server", "lmstudio", "openai-compatible"] as const;
+export const flavours = [
+  "ollama",
+  "mlx_lm",
+  "mlx-vlm",
+  "vllm-mlx",
+  "mlx-openai-server",
+  "lmstudio",
+  "openai-compatible",
+] as const;
 export const Flavour = z.enum(flavours);
 export type Flavour = z.infer<typeof Flavour>;
 

@@ -77,7 +77,12 @@ export type RunRow = z.infer<typeof RunRow>;
 export const RunsResult = z.object({ runs: z.array(RunRow), next: z.string().optional() });
 export type RunsResult = z.infer<typeof RunsResult>;
 
-export const DoctorCheck = z.object({ id: z.string(), ok: z.boolean(), message: z.string(), fix: z.string().optional() });
+export const DoctorCheck = z.object({
+  id: z.string(),
+  ok: z.boolean(),
+  message: z.string(),
+  fix: z.string().optional(),
+});
 export type DoctorCheck = z.infer<typeof DoctorCheck>;
 export const DoctorResult = z.object({ checks: z.array(DoctorCheck), ok: z.boolean() });
 export type DoctorResult = z.infer<typeof DoctorResult>;

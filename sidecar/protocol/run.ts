@@ -1,5 +1,15 @@
 import type { ErrorShape } from "./errors.ts";
-import type { Effect, ParkReason, Ref, RunEvent, RunSettings, RunStatus, StepStatus, Timings, Usage } from "./events.ts";
+import type {
+  Effect,
+  ParkReason,
+  Ref,
+  RunEvent,
+  RunSettings,
+  RunStatus,
+  StepStatus,
+  Timings,
+  Usage,
+} from "./events.ts";
 import type { Ir } from "./ir.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -209,7 +219,8 @@ function endRun(view: RunView, event: RunEvent & { kind: "run-end" }): void {
   if (event.degraded) view.degraded = true;
   if (event.error) view.error = event.error;
   for (const step of view.steps.values()) {
-    if (step.status === "running" || step.status === "parked") step.status = event.status === "failed" ? "failed" : "skipped";
+    if (step.status === "running" || step.status === "parked")
+      step.status = event.status === "failed" ? "failed" : "skipped";
   }
 }
 
@@ -231,7 +242,8 @@ export function applyEvent(view: RunView, event: RunEvent): void {
       return;
     case "run-adopt":
       view.attempts += 1;
-      for (const step of view.steps.values()) if (step.status === "running" && step.n === undefined) step.status = "ready";
+      for (const step of view.steps.values())
+        if (step.status === "running" && step.n === undefined) step.status = "ready";
       return;
     case "run-cancel":
       view.asks.clear();

@@ -3,7 +3,11 @@ import { Json } from "./json.ts";
 
 /** The type language of workflow files: `string int number bool any`, `a | b`, `T?`, `[T]`, `{…}`, `= default`. */
 export type TypeSpec =
-  | { readonly kind: "string" | "int" | "number" | "bool" | "any"; readonly optional?: boolean; readonly default?: Json }
+  | {
+      readonly kind: "string" | "int" | "number" | "bool" | "any";
+      readonly optional?: boolean;
+      readonly default?: Json;
+    }
   | { readonly kind: "enum"; readonly values: readonly string[]; readonly optional?: boolean; readonly default?: Json }
   | { readonly kind: "list"; readonly item: TypeSpec; readonly optional?: boolean; readonly default?: Json }
   | {
