@@ -47,7 +47,10 @@ export class HubLink {
   /** The connection, starting what is needed; rejects with the reason in one sentence. */
   need(): Promise<Connection> {
     if (this.#connection) return Promise.resolve(this.#connection);
-    this.#attaching ??= this.#attach(this.#failures === 0 ? "starting" : "reconnecting", this.#options.mayStart()).finally(() => {
+    this.#attaching ??= this.#attach(
+      this.#failures === 0 ? "starting" : "reconnecting",
+      this.#options.mayStart(),
+    ).finally(() => {
       this.#attaching = null;
     });
     return this.#attaching;

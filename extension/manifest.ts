@@ -28,7 +28,11 @@ interface CommandText {
   readonly needsTrust: boolean;
 }
 
-const command = (title: string, icon: string, needsTrust = false): CommandText => ({ title, icon: `$(${icon})`, needsTrust });
+const command = (title: string, icon: string, needsTrust = false): CommandText => ({
+  title,
+  icon: `$(${icon})`,
+  needsTrust,
+});
 
 /** Title and icon of every command, for the manifest and the quick picks alike. */
 export const commandTexts: { readonly [C in CommandId]: CommandText } = {
@@ -72,7 +76,11 @@ const menus = {
     { command: "podium.run.again", when: inRun("done|failed|cancelled"), group: "inline@1" },
     { command: "podium.run.open", when: "view == podium.runs && viewItem =~ /^run/", group: "1_open" },
     { command: "podium.run", when: "view == podium.workflows && viewItem =~ /^workflow\\.ok/", group: "inline@1" },
-    { command: "podium.workflow.open", when: "view == podium.workflows && viewItem =~ /^workflow.*file/", group: "1_open" },
+    {
+      command: "podium.workflow.open",
+      when: "view == podium.workflows && viewItem =~ /^workflow.*file/",
+      group: "1_open",
+    },
   ],
   "scm/title": [{ command: "podium.review.changes", when: "scmProvider == git", group: "navigation@-10" }],
 } as const;

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { App } from "./app.ts";
-import { commandTexts, type CommandId } from "./manifest.ts";
+import { type CommandId, commandTexts } from "./manifest.ts";
 import type { Model } from "./state.ts";
 import { type Status, statusOf } from "./status.ts";
 

@@ -94,7 +94,8 @@ const table: readonly Row[] = [
   },
   {
     state: "starting",
-    holds: (model) => model.link === "starting" || model.link === "reconnecting" || model.draining !== null || isLooking(model),
+    holds: (model) =>
+      model.link === "starting" || model.link === "reconnecting" || model.draining !== null || isLooking(model),
     paint: (model, now) => ({
       text: `$(loading~spin) ${startingText(model, now)}`,
       spoken: `Podium: ${startingText(model, now)}`,
