@@ -1,0 +1,223 @@
+import type { Clock, Endpoint, Lanes, LanguageModel, ModelSettings, Models, ResolvedModel } from "../ports.ts";
+import { PodiumError } from "../protocol/errors.ts";
+import { type EndpointInfo, type ModelInfo, type ModelsResult, roles } from "../protocol/models.ts";
+import { Breaker, breaking } from "./breaker.ts";
+import { createCatalog } from "./catalog.ts";
+import { allows, deviceOf, type Platform, reachOf, thisMachine, widthOf } from "./device.ts";
+import { DeviceQueue, type Pressure } from "./device-queue.ts";
+import { learnSpeeds, observed, type Speeds, unmeasured } from "./evidence.ts";
+import { fallback } from "./fallback.ts";
+import { type Caller, governed } from "./governor.ts";
+import type { Health } from "./health.ts";
+import { retrying } from "./retrying.ts";
+import { type Candidate, type Choice, candidateReach, modelId, pickModel, rankModels } from "./roles.ts";
+import { createTokenCounter, type TokenCounter, windowed, windowOf } from "./window.ts";
+
+export interface ModelsOptions {
+  /** Discovery: the servers that are there now; called again by a refresh. */
+  readonly endpoints: () => Promise<readonly Endpoint[]>;
+  readonly clock: Clock;
+  readonly lanes: Lanes;
+  /** The person's settings now; `roles`, `servers` and `network` are used for lists only, runs bring their own. */
+  readonly settings: () => ModelSettings & {
+    readonly gpuParallel: { readonly [flavour: string]: number };
+    readonly maxContext: number;
+    readonly keepAlive: string;
+  };
+  readonly memoryBytes: number;
+  /** The system's memory pressure; "high" holds back calls that would load a model on this machine. */
+  readonly pressure: Pressure;
+  readonly random: () => number;
+  readonly platform: Platform;
+  /** The four clocks of a call. */
+  readonly clocked: (model: LanguageModel) => LanguageModel;
+}
+
+export interface ModelsHub extends Models {
+  list(options: { readonly refresh: boolean }): Promise<ModelsResult>;
+  /** Called with the new list after every change; returns the way to end it. */
+  subscribe(listener: (result: ModelsResult) => void): () => void;
+  /** What each device does now. */
+  working(): readonly { readonly device: string; readonly running: readonly string[]; readonly waiting: number }[];
+  unload(ref: string): Promise<void>;
+  /** Ends the looking; calls under way go on. */
+  close(): void;
+}
+
+/** What Podium learnt about one (endpoint, model). */
+interface Knowledge {
+  readonly breaker: Breaker;
+  readonly counter: TokenCounter;
+  speeds: Speeds;
+  verified: number | null;
+}
+
+export function createModels(options: ModelsOptions): ModelsHub {
+  const { clock, platform, memoryBytes } = options;
+  const catalog = createCatalog(options.endpoints, clock);
+  const knowledge = new Map<string, Knowledge>();
+  const queues = new Map<string, DeviceQueue>();
+
+  const know = (endpoint: EndpointInfo, model: ModelInfo): Knowledge => {
+    const key = `${endpoint.url} ${modelId(model)}`;
+    const known = knowledge.get(key);
+    if (known) return known;
+    const fresh: Knowledge = {
+      breaker: new Breaker(model.ref, () => clock.monotonic()),
+      counter: createTokenCounter(),
+      speeds: unmeasured,
+      verified: null,
+    };
+    knowledge.set(key, fresh);
+    return fresh;
+  };
+  const queueFor = (url: string): DeviceQueue => {
+    const device = deviceOf(url, platform);
+    const known = queues.get(device);
+    if (known) return known;
+    const width = () => {
+      const there = catalog
+        .infos()
+        .filter((endpoint) => endpoint.state !== "down" && deviceOf(endpoint.url, platform) === device);
+      const flavours = there.map(({ flavour }) => flavour);
+      return widthOf(device, flavours, options.settings().gpuParallel, platform);
+    };
+    const pressure: Pressure = device === thisMachine ? options.pressure : async () => "ok";
+    const queue = new DeviceQueue(device, { clock, lanes: options.lanes, width, pressure });
+    queues.set(device, queue);
+    return queue;
+  };
+  const choice = (settings: ModelSettings): Choice => ({ endpoints: learnt(), settings, memoryBytes, platform });
+  const learnt = (): readonly EndpointInfo[] =>
+    catalog.infos().map((endpoint) => ({
+      ...endpoint,
+      models: endpoint.models.map((model) => withKnowledge(model, know(endpoint, model))),
+    }));
+  const windowTokens = ({ endpoint, model }: Candidate): number => {
+    const { verified } = know(endpoint, model);
+    const asked = windowOf(endpoint.flavour, model.context, options.settings().maxContext);
+    return verified === null ? asked : Math.min(asked, verified);
+  };
+  const resolved = (candidate: Candidate): ResolvedModel => ({
+    ref: candidate.model.ref,
+    contextTokens: windowTokens(candidate),
+    card: candidate.model.card,
+    state: candidate.endpoint.state,
+  });
+  const wrap = (candidate: Candidate, health: Health, caller: Caller): LanguageModel => {
+    const { endpoint, model } = candidate;
+    const known = know(endpoint, model);
+    const id = modelId(model);
+    const seen = observed(options.clocked(health.endpoint.model(id)), {
+      ended: (end) => {
+        known.speeds = learnSpeeds(known.speeds, end);
+        catalog.note(health, null);
+      },
+      failed: (error) => catalog.note(health, error),
+    });
+    const waited = governed(seen, {
+      queue: queueFor(endpoint.url),
+      caller,
+      loads: () => health.info()?.models.some((now) => now.ref === model.ref && now.loaded) !== true,
+      now: () => clock.monotonic(),
+      promptPerSecond: () => known.speeds.promptPerSecond,
+      promptTokens: (request) => known.counter.estimate(request.messages),
+    });
+    return windowed(retrying(breaking(waited, known.breaker), { clock, random: options.random }), {
+      tokens: () => windowTokens(candidate),
+      maxContext: () => options.settings().maxContext,
+      counter: known.counter,
+      allocated: (signal) => health.endpoint.allocated(id, signal).catch(() => null),
+      verified: () => known.verified,
+      verify: (tokens) => {
+        known.verified = tokens;
+      },
+    });
+  };
+  /** The best model of every other server, never farther away than the one that was chosen. */
+  const alternatives = (chosen: Candidate): readonly Candidate[] => {
+    const settings: ModelSettings = { roles: {}, servers: [], network: candidateReach(chosen, platform) };
+    const seen = new Set([chosen.endpoint.url]);
+    return rankModels("main", choice(settings)).filter(({ endpoint }) => {
+      const fresh = !seen.has(endpoint.url) && allows(options.settings().network, reachOf(endpoint.url, platform));
+      seen.add(endpoint.url);
+      return fresh;
+    });
+  };
+  const findRef = (ref: string): Candidate => {
+    const settings: ModelSettings = { roles: {}, servers: [], network: "cloud" };
+    const found = pickModel(ref, choice(settings));
+    if (found) return found;
+    throw new PodiumError(
+      "provider_unavailable",
+      `No model server answers, so ${ref} cannot be asked: start its server.`,
+    );
+  };
+  const result = (): ModelsResult => {
+    const settings = options.settings();
+    const chosen: Record<string, string> = {};
+    for (const role of roles) {
+      const ref = resolveOrNull(role, choice(settings));
+      if (ref !== null) chosen[role] = ref;
+    }
+    const endpoints = learnt().map((endpoint) => ({
+      ...endpoint,
+      models: endpoint.models.map((model) => ({ ...model, roles: roles.filter((role) => chosen[role] === model.ref) })),
+    }));
+    return { endpoints, roles: chosen };
+  };
+
+  return {
+    ready: () => catalog.ready(),
+    resolve: (role, settings) => {
+      catalog.touch();
+      const found = pickModel(role, choice(settings));
+      return found && resolved(found);
+    },
+    call: (target, request, caller, signal) => {
+      const chosen = findRef(target.ref);
+      const models = [chosen, ...alternatives(chosen)].flatMap((candidate) => {
+        const health = catalog.find(candidate.endpoint.url);
+        return health ? [wrap(candidate, health, caller)] : [];
+      });
+      const [first, ...others] = models;
+      if (!first) throw new PodiumError("provider_unavailable", `The server of ${target.ref} is gone: start it again.`);
+      const { schema, ...rest } = request;
+      const constrained = schema !== undefined && chosen.model.card.jsonSchema === "yes" ? { schema } : {};
+      const keepAlive = options.settings().keepAlive;
+      const full = { ...rest, ...constrained, contextTokens: windowTokens(chosen), keepAlive };
+      return fallback(first, others).stream(full, signal);
+    },
+    list: async ({ refresh }) => {
+      await (refresh ? catalog.refresh() : catalog.ready());
+      catalog.touch();
+      return result();
+    },
+    subscribe: (listener) => catalog.subscribe(() => listener(result())),
+    working: () => [...queues.values()].map((queue) => queue.state()),
+    unload: async (ref) => {
+      const { endpoint, model } = findRef(ref);
+      await catalog.find(endpoint.url)?.endpoint.unload(modelId(model));
+      await catalog.refresh();
+    },
+    close: () => catalog.close(),
+  };
+}
+
+function resolveOrNull(role: string, choice: Choice): string | null {
+  try {
+    return pickModel(role, choice)?.model.ref ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function withKnowledge(model: ModelInfo, { speeds, verified }: Knowledge): ModelInfo {
+  const measured = {
+    promptPerSecond: speeds.promptPerSecond ?? model.card.promptPerSecond,
+    tokensPerSecond: speeds.tokensPerSecond ?? model.card.tokensPerSecond,
+    loadMs: speeds.loadMs ?? model.card.loadMs,
+  };
+  const context = { ...model.context, allocated: model.context.allocated ?? verified };
+  return { ...model, context, card: { ...model.card, ...measured } };
+}
