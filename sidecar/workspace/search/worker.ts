@@ -1,0 +1,116 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { toPodiumError } from "../../protocol/errors.ts";
+import { linesOf } from "../files.ts";
+import { type FileStatus, workspacePaths } from "../list.ts";
+import { type Answer, Question, WorkerData } from "./messages.ts";
+import { rank } from "./rank.ts";
+import { changedFiles, readInside, readUntil, statusesNow } from "./refresh.ts";
+import { skipReason } from "./select.ts";
+import { type Candidate, type IndexStore, openIndex } from "./store.ts";
+import { questionWords } from "./words.ts";
+
+/** Milliseconds for reading before an answer: without an index, and with one. */
+const firstScan = 1500;
+const laterScan = 150;
+const backgroundSlice = 50;
+const maxFiles = 20_000;
+const candidates = 200;
+
+interface Workspace {
+  readonly store: IndexStore;
+  left: readonly FileStatus[];
+  reading: boolean;
+}
+
+const order = (path: string): number =>
+  /(^|\/)(tests?|fixtures|examples?)\//.test(path) ? 2 : /\.(md|[cm]?[jt]sx?|py|go|rs|java)$/.test(path) ? 0 : 1;
+
+function noteOf(left: number, capped: boolean, skipped: ReadonlyMap<string, number>): string | undefined {
+  const sentences: string[] = [];
+  if (left > 0) sentences.push(`The index is still being made: ${left} files are not in it yet.`);
+  if (capped) sentences.push(`Only the first ${maxFiles} files are searched.`);
+  const large = skipped.get("large") ?? 0;
+  if (large > 0) sentences.push(`${large} files over 1 MB were skipped.`);
+  return sentences.length === 0 ? undefined : sentences.join(" ");
+}
+
+function countSkipped(files: readonly FileStatus[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { path, bytes } of files) {
+    const reason = skipReason(path, bytes);
+    if (reason !== null) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Answers questions one after another and reads on in between; lives until it is terminated. */
+function serve(port: NonNullable<typeof parentPort>, settings: WorkerData): void {
+  const workspaces = new Map<string, Workspace>();
+
+  const workspaceOf = (question: Question): Workspace => {
+    const known = workspaces.get(question.database + question.root);
+    if (known !== undefined) return known;
+    const opened = { store: openIndex(question.database, settings.nativeBinding), left: [], reading: false };
+    workspaces.set(question.database + question.root, opened);
+    return opened;
+  };
+
+  const readOn = (workspace: Workspace, question: Question): void => {
+    workspace.left = readUntil(workspace.store, question, workspace.left, performance.now() + backgroundSlice);
+    workspace.reading = workspace.left.length > 0;
+    if (workspace.reading) setImmediate(() => readOn(workspace, question));
+  };
+
+  const reader = (question: Question): ((candidate: Candidate) => string | null) => {
+    const texts = new Map<string, readonly string[] | null>();
+    return ({ path, line, endLine }) => {
+      if (!texts.has(path)) {
+        const text = readInside(question.root, question.forbidden, path);
+        texts.set(path, text === null ? null : linesOf(text));
+      }
+      const lines = texts.get(path);
+      return lines === null || lines === undefined || endLine > lines.length
+        ? null
+        : lines.slice(line - 1, endLine).join("\n");
+    };
+  };
+
+  const answer = async (question: Question): Promise<Answer> => {
+    const begun = performance.now();
+    const workspace = workspaceOf(question);
+    const fresh = workspace.store.known().size === 0;
+    const call = { root: question.root, env: question.env, signal: AbortSignal.timeout(20_000) };
+    const paths = await workspacePaths(call, maxFiles + 1);
+    const found = statusesNow(question.root, paths.slice(0, maxFiles));
+    const changed = changedFiles(workspace.store, found).toSorted((a, b) => order(a.path) - order(b.path));
+    workspace.left = readUntil(
+      workspace.store,
+      question,
+      changed,
+      (fresh ? begun : performance.now()) + (fresh ? firstScan : laterScan),
+    );
+    const asked = questionWords(question.query);
+    const hits =
+      asked.length === 0 ? [] : rank(asked, workspace.store.match(asked, candidates), question.top, reader(question));
+    const note = noteOf(workspace.left.length, paths.length > maxFiles, countSkipped(found));
+    if (workspace.left.length > 0 && !workspace.reading) {
+      workspace.reading = true;
+      setImmediate(() => readOn(workspace, question));
+    }
+    const truncated = workspace.left.length > 0 || paths.length > maxFiles;
+    return { id: question.id, hits: [...hits], truncated, ...(note === undefined ? {} : { note }) };
+  };
+
+  let turn: Promise<void> = Promise.resolve();
+  port.on("message", (message: unknown) => {
+    const question = Question.parse(message);
+    turn = turn.then(async () => {
+      const reply = await answer(question).catch(
+        (error: unknown): Answer => ({ id: question.id, error: toPodiumError(error, "tool_failed").toShape() }),
+      );
+      port.postMessage(reply);
+    });
+  });
+}
+
+if (parentPort !== null) serve(parentPort, WorkerData.parse(workerData ?? {}));
