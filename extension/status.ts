@@ -33,7 +33,15 @@ interface Row {
 }
 
 const widest = 28;
-const fit = (text: string): string => (text.length <= widest ? text : `${text.slice(0, widest - 1)}…`);
+const markup = /^\$\([^)]*\) /;
+
+/** Cuts what is read, not the icon's name, to 28 characters with two for the icon. */
+function within(text: string): string {
+  const icon = markup.exec(text)?.[0] ?? "";
+  const words = text.slice(icon.length);
+  return words.length <= widest - 2 ? text : `${icon}${words.slice(0, widest - 3)}…`;
+}
+
 const seconds = (ms: number): number => Math.max(0, Math.floor(ms / 1000));
 
 /** How many wait: from the runs, or, before there is a connection, from the last known line. */
@@ -123,7 +131,7 @@ const table: readonly Row[] = [
       const name = server?.flavour === "ollama" ? "Ollama" : (server?.flavour ?? "Server");
       const what = server?.state === "reachable" ? "not answering" : "no fitting model";
       return {
-        text: fit(`$(warning) ${name}: ${what}`),
+        text: within(`$(warning) ${name}: ${what}`),
         spoken: `Podium: ${name}: ${what}`,
         colour: "warning",
         detail: server?.detail ?? "The server runs, but no model of it can be used.",
@@ -137,7 +145,7 @@ const table: readonly Row[] = [
     paint: (model) => {
       if (model.working !== null && isDegraded(model.working.label)) {
         return {
-          text: fit(`$(warning) ${model.working.label}`),
+          text: within(`$(warning) ${model.working.label}`),
           spoken: `Podium: ${model.working.label}`,
           colour: null,
           detail: `${model.working.label}.`,
@@ -146,7 +154,7 @@ const table: readonly Row[] = [
       }
       const name = shortName(mainRef(model) ?? "cloud");
       return {
-        text: fit(`$(cloud) ${name}`),
+        text: within(`$(cloud) ${name}`),
         spoken: `Podium: prompts leave this machine, model ${name}`,
         colour: "warning",
         detail: `Prompts leave this machine: ${name} does not run here.`,
@@ -161,7 +169,7 @@ const table: readonly Row[] = [
       const label = model.working?.label ?? "working";
       const queue = model.working?.queue ?? 0;
       return {
-        text: fit(`$(loading~spin) ${label}${queue > 0 ? ` +${queue}` : ""}`),
+        text: within(`$(loading~spin) ${label}${queue > 0 ? ` +${queue}` : ""}`),
         spoken: `Podium: ${label}${queue > 0 ? `, ${queue} in the queue` : ""}`,
         colour: null,
         detail: model.runs.find((row) => row.run === model.working?.run)?.title ?? "A run is at work.",
@@ -177,7 +185,7 @@ const table: readonly Row[] = [
       const window = mainModel(model)?.context.allocated ?? null;
       const tokens = window === null ? "" : ` ${kilo(window)}`;
       return {
-        text: `$(circle-filled) ${fit(name).slice(0, widest - 2 - tokens.length)}${tokens}`,
+        text: `$(circle-filled) ${name.slice(0, widest - 2 - tokens.length)}${tokens}`,
         spoken: `Podium is ready: ${name}`,
         colour: null,
         detail: window === null ? `${name} is ready.` : `${name} is ready with a window of ${window} tokens.`,
