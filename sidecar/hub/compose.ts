@@ -1,0 +1,206 @@
+import { realpath } from "node:fs/promises";
+import { freemem, totalmem } from "node:os";
+import { join } from "node:path";
+import { createRuns } from "../engine/runs.ts";
+import { createModels } from "../models/models.ts";
+import type { RunObserver } from "../ports.ts";
+import type { Build } from "../protocol/hub.ts";
+import type { ModelsResult } from "../protocol/models.ts";
+import { clocked } from "../providers/clocks.ts";
+import { discover, installed } from "../providers/discover.ts";
+import { createTransport } from "../providers/transport.ts";
+import { createReview } from "../review/review.ts";
+import type { Handlers, Streams } from "../server/caller.ts";
+import { createFindingBoard, type FindingBoard } from "../server/findings.ts";
+import { createHandlers } from "../server/handlers.ts";
+import { createStreams, type StreamParts } from "../server/streams.ts";
+import { approveStep } from "../steps/approve.ts";
+import { createAskStep } from "../steps/ask.ts";
+import { setStep } from "../steps/set.ts";
+import { useStep } from "../steps/use.ts";
+import { openLanes } from "../store/sqlite/lanes.ts";
+import { openStore } from "../store/sqlite/store.ts";
+import { createTools } from "../tools/tools.ts";
+import { createWorkspace } from "../workspace/workspace.ts";
+import { type AttentionBoard, createAttention } from "./attention.ts";
+import { doctor } from "./doctor.ts";
+import { createLibrary, loadAgents } from "./library.ts";
+import { reviewScopes } from "./scopes.ts";
+import { createSettings, type SettingsBoard } from "./settings.ts";
+import { runEnvironment, sha256, systemClock, systemIds } from "./system.ts";
+
+export interface HubOptions {
+  /** The data directory; the caller holds its lock. */
+  readonly home: string;
+  /** Where lanes.db lies: the OS user's, whatever the data directory. */
+  readonly lanesHome: string;
+  readonly assets: string;
+  readonly workerUrl: URL;
+  readonly build: Build;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onStop: (now: boolean) => void;
+  readonly clients: () => number;
+}
+
+export interface Hub {
+  readonly handlers: Handlers;
+  readonly streams: Streams;
+  readonly settings: SettingsBoard;
+  readonly findings: FindingBoard;
+  readonly attention: AttentionBoard;
+  readonly epoch: number;
+  readonly recovered: string | null;
+  readonly realRoots: (roots: readonly string[]) => Promise<readonly string[]>;
+  /** Takes over the runs that were open when the last process ended. */
+  adopt(): Promise<void>;
+  /** Admits no new operation and waits for those under way; `now` aborts them. */
+  drain(now: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Constructs every part and wires it to the others, by hand, in this one place. */
+export async function composeHub(options: HubOptions): Promise<Hub> {
+  const { home, env, assets, build } = options;
+  const clock = systemClock;
+  const settings = createSettings(home, env);
+  const { store, recovered } = await openStore({ directory: home, clock });
+  const lanes = await openLanes(options.lanesHome, clock);
+  const transport = createTransport({ network: () => settings.machine().network });
+  const models = createModels({
+    endpoints: () =>
+      discover({
+        servers: settings.servers,
+        extra: settings.machine().servers,
+        detect: settings.machine().detectServers,
+        ollamaHost: env["OLLAMA_HOST"] ?? null,
+        network: settings.machine().network,
+        transport,
+        clock,
+      }),
+    clock,
+    lanes,
+    settings: () => {
+      const machine = settings.machine();
+      return {
+        roles: machine.roles,
+        servers: machine.servers,
+        network: machine.network,
+        gpuParallel: machine["gpu.parallel"],
+        maxContext: machine["gpu.maxContext"],
+        keepAlive: machine["gpu.keepLoaded"],
+      };
+    },
+    memoryBytes: totalmem(),
+    pressure: async () => (freemem() / totalmem() < 0.03 ? "high" : "ok"),
+    random: Math.random,
+    platform: { os: process.platform, arch: process.arch, ollamaParallel: Number(env["OLLAMA_NUM_PARALLEL"]) || null },
+    clocked: (model) => clocked(model, clock),
+  });
+  const stopped = installed((env["PATH"] ?? "").split(process.platform === "win32" ? ";" : ":"));
+  const withInstalled = (result: ModelsResult): ModelsResult => {
+    const running = new Set(result.endpoints.map(({ flavour }) => flavour));
+    return { ...result, installed: stopped.filter(({ flavour }) => !running.has(flavour)) };
+  };
+  const listModels = async (refresh: boolean): Promise<ModelsResult> => withInstalled(await models.list({ refresh }));
+
+  const workspace = createWorkspace({
+    dataDirectory: home,
+    workerUrl: options.workerUrl,
+    indexEnabled: () => settings.machine()["index.enabled"],
+    clock,
+  });
+  const tools = createTools({ workspace, review: createReview(), digest: sha256 });
+  const agents = loadAgents(assets);
+  const steps = new Map(
+    [createAskStep({ agents, digest: sha256 }), useStep, setStep, approveStep].map((step) => [step.name, step]),
+  );
+  const runs = createRuns({ store, models, tools, steps, clock, ids: systemIds, digest: sha256, width: 8 });
+  const workflows = createLibrary({
+    assets,
+    home,
+    digest: sha256,
+    known: {
+      steps: new Set(steps.keys()),
+      tools,
+      agents: new Set(agents.keys()),
+      roles: new Set(["main", "fast", "embed", "vision"]),
+    },
+  });
+  const findings = createFindingBoard();
+  const attention = createAttention(store);
+  const drainListeners = new Set<(calls: number) => void>();
+  const observer: RunObserver = {
+    durable: (event) => {
+      findings.take(event);
+      attention.take(event);
+    },
+    live: () => undefined,
+  };
+  runs.subscribeAll(observer);
+  const startedAt = clock.now();
+  const parts: StreamParts = {
+    runs,
+    store,
+    digest: sha256,
+    now: () => clock.now(),
+    models: { list: listModels },
+    workflows,
+    scopes: (root) => reviewScopes(workspace, root, runEnvironment(env), store),
+    settingsFor: settings.forRun,
+    runEnv: () => runEnvironment(env),
+    doctor: (rebuild) =>
+      doctor({ home, store, models: { list: listModels }, warnings: settings.warnings, recovered }, rebuild),
+    status: async () => ({
+      pid: process.pid,
+      startedAt,
+      clients: options.clients(),
+      openRuns: (await store.open()).length,
+      home,
+      version: build.version,
+    }),
+    stop: options.onStop,
+    findings,
+    onModels: (listener) => models.subscribe((result) => listener(withInstalled(result))),
+    attention,
+    onDrain: (listener) => {
+      drainListeners.add(listener);
+      return () => drainListeners.delete(listener);
+    },
+    after: (ms, work) => {
+      const timer = setTimeout(work, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+  return {
+    handlers: createHandlers(parts),
+    streams: createStreams(parts),
+    settings,
+    findings,
+    attention,
+    epoch: store.epoch,
+    recovered,
+    realRoots: async (roots) => {
+      const found = await Promise.all(roots.map((root) => realpath(root).catch(() => null)));
+      return found.filter((root): root is string => root !== null);
+    },
+    adopt: async () => {
+      await attention.refresh();
+      await runs.adoptOpen();
+    },
+    drain: async (now) => {
+      for (const listener of drainListeners)
+        listener(models.working().reduce((sum, device) => sum + device.running.length, 0));
+      await runs.drain(now);
+    },
+    close: async () => {
+      models.close();
+      await workspace.close();
+      await transport.close();
+      await lanes.close();
+      await store.close();
+    },
+  };
+}
+
+/** Where built-in workflows and agents lie: beside the bundle, or in the sources. */
+export const assetsOf = (dist: string): string => join(dist, "assets");
