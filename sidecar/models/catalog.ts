@@ -66,7 +66,7 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
     return flight;
   };
   const refresh = async (): Promise<void> => {
-    if (flight) await flight;
+    await flight;
     await run("all");
   };
   const nextDue = () => Math.min(rediscoverAt, ...[...healths.values()].map((health) => health.due()));
