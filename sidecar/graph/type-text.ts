@@ -73,8 +73,11 @@ function fields(tokens: string[], text: string): TypeSpec {
   while (tokens[0] !== "}") {
     if (entries.length > 0) take(tokens, ",", text);
     const name = tokens.shift() ?? invalid(`} is missing in the type ${JSON.stringify(text)}.`);
+    const isOptional = tokens[0] === "?";
+    if (isOptional) tokens.shift();
     take(tokens, ":", text);
-    entries.push([name, type(tokens, text)]);
+    const spec = type(tokens, text);
+    entries.push([name, isOptional ? { ...spec, optional: true } : spec]);
   }
   tokens.shift();
   return { kind: "object", fields: Object.fromEntries(entries) };
@@ -115,7 +118,7 @@ function defaultOf(spec: TypeSpec, text: string): Json {
   }
 }
 
-/** Reads `string? = x`, `a | b`, `[T]`, `{ name: T }`. Throws `invalid_workflow` naming what is wrong and what to write. */
+/** Reads `string? = x`, `a | b`, `[T]`, `{ name: T, other?: T }`. Throws `invalid_workflow` naming what is wrong and what to write. */
 export function parseTypeText(text: string): TypeSpec {
   const [left, written] = splitDefault(text);
   const tokens = tokensOf(left);
