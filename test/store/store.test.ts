@@ -118,7 +118,7 @@ describe("sqlite store", () => {
 
   it("migrates an older journal in one transaction, with a copy of it beside", async () => {
     const directory = scratch();
-    const options = { directory, name: "x.db", now: 7, prepare: () => null };
+    const options = { directory, name: "x.db", now: 7, timeoutMs: 0, prepare: () => null };
     openDatabase({ ...options, migrations: ["CREATE TABLE a (x); INSERT INTO a VALUES (1)"] }).database.close();
     const lifted = ["never run", "CREATE TABLE b (y); INSERT INTO b SELECT x FROM a"];
     const { database } = openDatabase({ ...options, migrations: lifted });

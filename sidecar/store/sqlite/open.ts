@@ -23,6 +23,8 @@ interface OpenOptions<T> {
   readonly migrations: readonly string[];
   /** Wall ms, for the names of copies. */
   readonly now: number;
+  /** How long to wait for another process's lock, ms; the thread stands still meanwhile. */
+  readonly timeoutMs: number;
   /** First use of the database; an error of SQL in it means that the schema is damaged. */
   readonly prepare: (database: Database, readOnly: boolean) => T;
 }
@@ -108,10 +110,10 @@ function openNewer<T>(file: string, prepare: OpenOptions<T>["prepare"]): Opened<
   }
 }
 
-function openOnce<T>(file: string, { migrations, now, prepare }: OpenOptions<T>): Opened<T> {
+function openOnce<T>(file: string, { migrations, now, prepare, timeoutMs }: OpenOptions<T>): Opened<T> {
   const Driver = loadSqlite();
   privateFile(file);
-  const database = new Driver(file, { timeout: 0 });
+  const database = new Driver(file, { timeout: timeoutMs });
   try {
     if (version(database) > migrations.length) {
       database.close();

@@ -40,7 +40,7 @@ export interface OpenedStore {
  */
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const { directory, clock, onWritePoint = () => undefined, maxPages } = options;
-  const opened = openDatabase({ directory, name: "podium.db", migrations, now: clock.now(), prepare });
+  const opened = openDatabase({ directory, name: "podium.db", migrations, now: clock.now(), timeoutMs: 0, prepare });
   const { database, file, recovered } = opened;
   if (maxPages !== undefined) database.pragma(`max_page_count = ${Math.trunc(maxPages)}`);
   const writer = new Writer({ database, ...opened.prepared, file, clock, onWritePoint });
