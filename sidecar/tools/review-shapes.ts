@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { categories } from "../protocol/review.ts";
 import type { TypeSpec } from "../protocol/types.ts";
-import { choice, flag, maybe, record, text, whole } from "./spec.ts";
+import { any, choice, flag, maybe, record, text } from "./spec.ts";
 
 const Hunk = z.object({ oldStart: z.int(), newStart: z.int(), lines: z.int(), text: z.string() });
 
@@ -30,8 +30,8 @@ export const Depth = z.enum(["quick", "normal", "deep"]).default("normal");
 export const findingFields: { readonly [name: string]: TypeSpec } = {
   id: text,
   path: text,
-  line: maybe(whole),
-  endLine: maybe(whole),
+  line: any,
+  endLine: any,
   quote: text,
   rule: text,
   category: choice(categories),
