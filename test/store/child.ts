@@ -57,6 +57,18 @@ async function keepLane(): Promise<void> {
   await new Promise((resolve) => process.stdin.on("end", resolve).resume());
 }
 
+/** Writes enough to start the checkpoint thread, closes, and says so. */
+async function writeAndClose(): Promise<void> {
+  const { store } = await openStore({ directory: place, clock: realClock });
+  for (let n = 1; n <= 5; n += 1) {
+    store.putBlob(String(n).repeat(64), JSON.stringify("x".repeat(1_000_000)));
+    await store.append(`run_${n}`, [runStart(`run_${n}`, store.epoch)], "written");
+  }
+  await store.close();
+  say("closed");
+}
+
+if (job === "close") await writeAndClose();
 if (job === "keep") await keepLane();
 if (job === "lock") await holdLock();
 if (job === "write") await write();

@@ -59,6 +59,13 @@ describe("store across processes", () => {
     await refused("data_unreadable", () => acquireLock(file));
   });
 
+  it("lets the process end after close, also when the checkpoint thread ran", async () => {
+    const writer = child("close", scratch());
+    const ended = once(writer, "exit");
+    assert.equal(await firstLine(writer), "closed");
+    assert.deepEqual(await ended, [0, null]);
+  });
+
   it("has every committed event after a SIGKILL at any write point", async () => {
     for (const point of [1, 2, 3, 4, 7, 12, 21, 40]) {
       const directory = scratch();

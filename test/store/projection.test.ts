@@ -89,7 +89,7 @@ describe("projection", () => {
         assert.ok(event);
         assert.equal(JSON.stringify(decodeEvent("run_1", encodeEvent(event))).length, JSON.stringify(event).length);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
-  });
+  }).timeout(10_000);
 });

@@ -65,6 +65,7 @@ export class Checkpointer {
     const worker = this.#worker;
     if (worker === null) return;
     const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    worker.ref();
     worker.postMessage("close");
     await gone;
   }
