@@ -115,6 +115,8 @@ export const durableEvents = [
     attempt: z.int(),
     opKind: z.enum(["model", "tool", "ask", "once"]),
     name: z.string(),
+    /** Names an operation that runs beside others, where call order says nothing. */
+    key: z.string().exactOptional(),
     hash: z.string(),
     effect: Effect,
     request: Ref,

@@ -1,0 +1,174 @@
+import type { Clock, Digest, Durability, RunStore } from "../ports.ts";
+import { toPodiumError, type PodiumError } from "../protocol/errors.ts";
+import type { DurableBody, Ref, RunEvent } from "../protocol/events.ts";
+import type { Json } from "../protocol/json.ts";
+import { canonicalJson } from "../state/codec.ts";
+
+/** Values above this many characters of JSON live in the blob table. */
+const inlineLimit = 16 * 1024;
+/** Microtask turns that a riding event waits for company, all within one turn of the event loop. */
+const rideTurns = 12;
+
+export interface Journal {
+  /** Appends without being awaited: flushed in this turn of the event loop, or with the next commit. */
+  ride(body: DurableBody): void;
+  /** Appends, and resolves after the commit. Throws `storage` when the disk refuses. */
+  commit(bodies: readonly DurableBody[], durability: Durability): Promise<void>;
+  /** Resolves when all that was appended is committed. */
+  flush(): Promise<void>;
+  /** Inline up to 16 KiB, else stored as a blob with its hash. */
+  refOf(value: Json): Ref;
+  /** Refuses everything from now on: what is not committed never happened. */
+  drop(): void;
+}
+
+/** True when the JSON of a value surely needs no more than the inline limit; looks only as far as it must. */
+function fitsInline(value: Json): boolean {
+  let left = inlineLimit;
+  const stack: Json[] = [value];
+  for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
+    if (typeof item === "string") left -= item.length + 2;
+    else if (item === null || typeof item !== "object") left -= 8;
+    else {
+      const entries = Object.entries(item);
+      left -= 2;
+      for (const [key, inner] of entries) {
+        left -= key.length + 4;
+        stack.push(inner);
+      }
+    }
+    if (left < 0) return false;
+  }
+  return true;
+}
+
+/** Stores a value by content hash and names it; the blob commits with the next append. */
+export function putBlob(store: RunStore, digest: Digest, value: Json): { readonly blob: string; readonly bytes: number } {
+  const json = canonicalJson(value);
+  const blob = digest(json);
+  store.putBlob(blob, json);
+  return { blob, bytes: json.length };
+}
+
+interface Ports {
+  readonly store: RunStore;
+  readonly clock: Clock;
+  readonly digest: Digest;
+}
+
+/**
+ * The one writer of a run's log: gives each event its place, keeps one append in flight, and tells `listen` of what was
+ * committed, in order. `apply` sees each event when it is appended, so that what follows it can ride in the same commit.
+ */
+export function createJournal(
+  ports: Ports,
+  run: string,
+  head: number,
+  apply: (event: RunEvent) => void,
+  listen: (event: RunEvent) => void,
+): Journal {
+  const { store, clock, digest } = ports;
+  let seq = head;
+  let pending: RunEvent[] = [];
+  let isSynced = false;
+  let waiting: { readonly resolve: () => void; readonly reject: (error: PodiumError) => void }[] = [];
+  let writing: Promise<void> | null = null;
+  let turns: number | null = null;
+  let failure: PodiumError | null = null;
+
+  const add = (body: DurableBody): void => {
+    seq += 1;
+    const event: RunEvent = { run, seq, at: clock.now(), epoch: store.epoch, ...body };
+    pending.push(event);
+    apply(event);
+  };
+
+  const write = async (): Promise<void> => {
+    while (pending.length > 0 && failure === null) {
+      const batch = pending;
+      const settled = waiting;
+      const durability = isSynced ? "synced" : "written";
+      pending = [];
+      waiting = [];
+      isSynced = false;
+      try {
+        await store.append(run, batch, durability);
+      } catch (error) {
+        failure = toPodiumError(error, "storage");
+        for (const waiter of [...settled, ...waiting]) waiter.reject(failure);
+        waiting = [];
+        return;
+      }
+      for (const event of batch) listen(event);
+      for (const waiter of settled) waiter.resolve();
+    }
+  };
+
+  const begin = (): void => {
+    if (writing !== null || pending.length === 0) return;
+    writing = write().finally(() => {
+      writing = null;
+      if (failure === null) begin();
+    });
+  };
+
+  const schedule = (within: number): void => {
+    if (turns !== null) {
+      turns = Math.min(turns, within);
+      return;
+    }
+    turns = within;
+    const wait = (): void => {
+      if (turns !== null && turns > 0) {
+        turns -= 1;
+        queueMicrotask(wait);
+        return;
+      }
+      turns = null;
+      begin();
+    };
+    queueMicrotask(wait);
+  };
+
+  const wait = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (failure) reject(failure);
+      else waiting.push({ resolve, reject });
+    });
+
+  const flush = async (): Promise<void> => {
+    while (failure === null && (pending.length > 0 || writing !== null)) {
+      if (pending.length === 0) {
+        await writing;
+        continue;
+      }
+      schedule(0);
+      await wait();
+    }
+    if (failure) throw failure;
+  };
+
+  return {
+    ride(body) {
+      if (failure) return;
+      add(body);
+      schedule(rideTurns);
+    },
+    commit(bodies, durability) {
+      if (failure) return Promise.reject(failure);
+      for (const body of bodies) add(body);
+      if (durability === "synced") isSynced = true;
+      if (pending.length === 0) return flush();
+      schedule(0);
+      return wait();
+    },
+    flush,
+    refOf: (value) => (fitsInline(value) ? { inline: value } : putBlob(store, digest, value)),
+    drop() {
+      failure ??= toPodiumError(new Error("this run was handed on"), "storage");
+      pending = [];
+      for (const waiter of waiting) waiter.reject(failure);
+      waiting = [];
+    },
+  };
+}

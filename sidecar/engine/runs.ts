@@ -1,0 +1,282 @@
+import { cachedParser } from "../graph/expression.ts";
+import { Schedule } from "../graph/schedule.ts";
+import type { CallClass, RunObserver } from "../ports.ts";
+import { PodiumError, toPodiumError } from "../protocol/errors.ts";
+import type { DurableBody, LiveEvent, RunEvent, RunSettings, RunStatus } from "../protocol/events.ts";
+import type { Ir } from "../protocol/ir.ts";
+import type { Json, JsonObject } from "../protocol/json.ts";
+import { foldRun, type RunView } from "../protocol/run.ts";
+import { type Answerer, answerBodies, openAsk } from "./answer.ts";
+import { Executor } from "./executor.ts";
+import { type Loaded, loadRun, readLog } from "./load.ts";
+import type { EnginePorts, RunInfo } from "./operations.ts";
+import { createRecord } from "./record.ts";
+import { exportLog, importLog } from "./transfer.ts";
+
+export interface StartInput {
+  readonly workflow: string;
+  readonly ir: Ir;
+  readonly irHash: string;
+  readonly input: JsonObject;
+  readonly root: string;
+  readonly trusted: boolean;
+  readonly env: { readonly [name: string]: string };
+  readonly settings: RunSettings;
+  /** The same key within 24 h gives the first run again. */
+  readonly idem: string | null;
+  readonly class?: CallClass;
+}
+
+/** What a watcher of one run gets, in order. */
+export type Watched = { readonly event: RunEvent } | { readonly live: LiveEvent };
+
+export interface Runs {
+  start(input: StartInput): Promise<string>;
+  /** Takes over all open runs of the store; call once, before the doors open. */
+  adoptOpen(): Promise<void>;
+  /** Resolves when the run has ended and its sockets are closed. */
+  cancel(run: string, by: string): Promise<void>;
+  resume(run: string, by: string): Promise<RunStatus>;
+  /** Resolves with the ask that was answered, once the answer is stored. Undefined ask: the oldest open one. */
+  answer(run: string, ask: string | undefined, value: Json, who: Answerer): Promise<string>;
+  view(run: string): Promise<RunView>;
+  /** Durable and live events from now on; a snapshot per open generation comes first. */
+  watch(run: string, listener: (item: Watched) => void): () => void;
+  subscribeAll(observer: RunObserver): () => void;
+  /** Resolves when the run has ended or nothing but waiting is left. */
+  settled(run: string): Promise<void>;
+  /** Admits no new operation and waits for those in flight; `now` aborts them. */
+  drain(now: boolean): Promise<void>;
+  exportRun(run: string): Promise<string>;
+  importRun(jsonl: string): Promise<string>;
+}
+
+interface Active {
+  readonly executor: Executor;
+  readonly loaded: Pick<Loaded, "record" | "info">;
+  readonly idle: Promise<void>;
+  failure: PodiumError | null;
+}
+
+/** All runs of one store: starts, takes over, answers and ends them. A parked run is only its log. */
+export function createRuns(options: EnginePorts & { readonly width: number }): Runs {
+  const { store, clock, ids, models, width } = options;
+  const parse = cachedParser();
+  const active = new Map<string, Active>();
+  const refused = new Map<string, PodiumError>();
+  const watchers = new Map<string, Set<(item: Watched) => void>>();
+  const observers = new Set<RunObserver>();
+  const turns = new Map<string, Promise<unknown>>();
+  const starting = new Map<string, Promise<string>>();
+  let isDraining = false;
+
+  /** Commands of one run happen one after another, so the first answer wins. */
+  const inTurn = async <T>(run: string, work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(run) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    turns.set(run, mine);
+    try {
+      return await mine;
+    } finally {
+      if (turns.get(run) === mine) turns.delete(run);
+    }
+  };
+
+  const open = (info: RunInfo, ir: Ir, record: Loaded["record"], head: number): Active => {
+    const { run } = info;
+    let end = (): void => undefined;
+    const idle = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const executor = new Executor({
+      ports: options,
+      info,
+      ir,
+      record,
+      head,
+      width,
+      parse,
+      onDurable(event) {
+        for (const listener of watchers.get(run) ?? []) listener({ event });
+        for (const observer of observers) observer.durable(event);
+      },
+      onLive(body) {
+        const live: LiveEvent = { run, at: clock.now(), ...body };
+        for (const listener of watchers.get(run) ?? []) listener({ live });
+        for (const observer of observers) observer.live(live);
+      },
+      onIdle(error) {
+        if (active.get(run) === entry) active.delete(run);
+        entry.failure = error;
+        if (error) refused.set(run, error);
+        end();
+      },
+    });
+    const entry: Active = { executor, loaded: { record, info }, idle, failure: null };
+    active.set(run, entry);
+    return entry;
+  };
+
+  const load = async (run: string): Promise<Active> => {
+    const known = active.get(run);
+    if (known) return known;
+    const { info, ir, record, head, imported } = await loadRun(store, run);
+    if (imported) throw new PodiumError("ask_gone", `${run} is an imported run; it can be read and compared, not changed.`);
+    return open(info, ir, record, head);
+  };
+
+  /** Appends to a run; one that is about to be put away is waited for and loaded again. */
+  const act = async (run: string, bodies: (entry: Active) => readonly DurableBody[]): Promise<Active> => {
+    for (;;) {
+      const entry = await load(run);
+      if (entry.executor.isIdle) {
+        await entry.idle;
+        continue;
+      }
+      let made: readonly DurableBody[];
+      try {
+        made = bodies(entry);
+      } catch (error) {
+        entry.executor.rest();
+        throw error;
+      }
+      await entry.executor.begin(made);
+      if (entry.failure) throw entry.failure;
+      return entry;
+    }
+  };
+
+  const begin = async (input: StartInput): Promise<string> => {
+    const run = ids.next("run");
+    const { workflow, ir, irHash, settings, env, root, trusted, idem } = input;
+    const info: RunInfo = { run, input: input.input, settings, root, trusted, env, class: input.class ?? "interactive" };
+    const entry = open(info, ir, createRecord(new Schedule(ir)), 0);
+    const start: DurableBody = {
+      kind: "run-start",
+      workflow,
+      ir,
+      irHash,
+      input: input.input,
+      budget: settings.budget,
+      settings,
+      env: { ...env },
+      root,
+      trusted,
+      idem,
+    };
+    await entry.executor.begin([start]);
+    if (entry.failure) {
+      refused.delete(run);
+      throw entry.failure;
+    }
+    return run;
+  };
+
+  const view = async (run: string): Promise<RunView> => {
+    const folded = foldRun(await readLog(store, run));
+    if (!folded) throw new PodiumError("unknown_run", `There is no run ${run}; podium runs ls lists them.`);
+    const failure = refused.get(run);
+    if (failure && folded.endedAt === null && !active.has(run)) {
+      folded.status = "parked";
+      folded.reason = "storage";
+      folded.detail = failure.message;
+    }
+    return folded;
+  };
+
+  const adopt = async (run: string): Promise<void> => {
+    if (active.has(run)) return;
+    const { info, ir, record, head } = await loadRun(store, run);
+    if (record.schedule.ended) return;
+    const wasRunning = [...record.schedule.places()].some((place) => place.status === "running");
+    const entry = open(info, ir, record, head);
+    if (record.schedule.cancelled) await entry.executor.cancel("restart");
+    else await entry.executor.begin(wasRunning ? [{ kind: "run-adopt", why: "The hub was restarted." }] : []);
+  };
+
+  return {
+    async start(input) {
+      if (isDraining) throw new PodiumError("overloaded", "The hub is about to stop; try again in a moment.", { retryable: true });
+      const { idem } = input;
+      if (idem === null) return begin(input);
+      const pending = starting.get(idem);
+      if (pending) return pending;
+      const first = store.byIdempotencyKey(idem).then((known) => known ?? begin(input));
+      starting.set(idem, first);
+      try {
+        return await first;
+      } finally {
+        starting.delete(idem);
+      }
+    },
+    async adoptOpen() {
+      await models.ready();
+      for (const run of await store.open()) {
+        await inTurn(run, () => adopt(run)).catch((error: unknown) => refused.set(run, toPodiumError(error)));
+      }
+    },
+    cancel: (run, by) =>
+      inTurn(run, async () => {
+        const entry = await load(run);
+        if (entry.loaded.record.schedule.ended) {
+          entry.executor.rest();
+          return;
+        }
+        await entry.executor.cancel(by);
+        if (entry.failure) throw entry.failure;
+      }),
+    resume: (run, by) =>
+      inTurn(run, async () => {
+        const folded = await view(run);
+        if (folded.endedAt !== null || folded.imported) return folded.status;
+        if (refused.delete(run)) {
+          await adopt(run);
+          return (await view(run)).status;
+        }
+        const resumable = [...folded.steps.values()].some(
+          (step) => step.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(step.reason ?? "ask"),
+        );
+        const isHeld = folded.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(folded.reason ?? "ask");
+        if (resumable || isHeld) await act(run, () => [{ kind: "run-resume", by }]);
+        return (await view(run)).status;
+      }),
+    answer: (run, ask, value, who) =>
+      inTurn(run, async () => {
+        const events = ask !== undefined && !active.has(run) ? await readLog(store, run) : [];
+        const wasAsked = events.some((event) => event.kind === "ask" && event.ask === ask);
+        let answered = "";
+        const entry = await act(run, ({ loaded: { record } }) => {
+          const found = openAsk(record, ask, wasAsked, who.human);
+          answered = found.ask;
+          return answerBodies(record, found, value, who, clock.now());
+        });
+        if (entry.executor.holds(answered)) entry.executor.release(answered, value);
+        return answered;
+      }),
+    view,
+    watch(run, listener) {
+      const listeners = watchers.get(run) ?? new Set();
+      watchers.set(run, listeners.add(listener));
+      for (const { instance, op, text } of active.get(run)?.executor.generations ?? []) {
+        listener({ live: { run, at: clock.now(), kind: "model-snapshot", instance, op, text } });
+      }
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0 && watchers.get(run) === listeners) watchers.delete(run);
+      };
+    },
+    subscribeAll(observer) {
+      observers.add(observer);
+      return () => observers.delete(observer);
+    },
+    settled: (run) => active.get(run)?.idle ?? Promise.resolve(),
+    async drain(now) {
+      isDraining = true;
+      const entries = [...active.values()];
+      for (const { executor } of entries) executor.drain(now);
+      await Promise.all(entries.map(({ idle }) => idle));
+    },
+    exportRun: async (run) => exportLog(options, await readLog(store, run)),
+    importRun: (jsonl) => importLog(options, jsonl),
+  };
+}
