@@ -10,6 +10,7 @@ import { reachHub } from "../sidecar/client/start.ts";
 import { PodiumError } from "../sidecar/protocol/errors.ts";
 import { Build } from "../sidecar/protocol/hub.ts";
 import type { FromPanel } from "../sidecar/protocol/panel.ts";
+import { AskResult } from "../sidecar/protocol/review.ts";
 import type { App } from "./app.ts";
 import { registerCommands, runAgain, showProblem } from "./commands.ts";
 import { type Connection, HubLink } from "./hub.ts";
@@ -177,6 +178,10 @@ export function activate(context: vscode.ExtensionContext): PodiumApi {
     },
   };
 
+  const lastAnswer = async (run: string): Promise<{ readonly previous?: string }> => {
+    const answer = AskResult.safeParse((await (await link.need()).request("run.get", { run })).result);
+    return answer.success ? { previous: answer.data.text } : {};
+  };
   const act = async (message: FromPanel, run: string): Promise<void> => {
     switch (message.type) {
       case "ready":
@@ -199,7 +204,7 @@ export function activate(context: vscode.ExtensionContext): PodiumApi {
         await (await link.need()).request("run.answer", { run, ask: message.ask, value: message.value });
         return;
       case "followUp":
-        await app.start("ask_workspace", { question: message.question, previous: run });
+        await app.start("ask_workspace", { question: message.question, ...(await lastAnswer(run)) });
         return;
       case "runAgain":
         return runAgain(app, run);

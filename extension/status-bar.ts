@@ -5,10 +5,7 @@ import type { Model } from "./state.ts";
 import { type Status, statusOf } from "./status.ts";
 
 const repaintMs = 1000;
-const colours = {
-  warning: new vscode.ThemeColor("statusBarItem.warningBackground"),
-  error: new vscode.ThemeColor("statusBarItem.errorBackground"),
-} as const;
+const colours = { warning: "statusBarItem.warningBackground", error: "statusBarItem.errorBackground" } as const;
 
 export const actionTitle = (action: CommandId | "workbench.trust.manage"): string =>
   action === "workbench.trust.manage" ? "Manage Workspace Trust" : commandTexts[action].title;
@@ -47,7 +44,7 @@ export function createStatusBar(app: App): vscode.Disposable {
 function draw(item: vscode.StatusBarItem, status: Status, model: Model): void {
   item.text = status.text;
   item.accessibilityInformation = { label: `${status.spoken}. ${status.detail}`, role: "button" };
-  item.backgroundColor = status.colour === null ? undefined : colours[status.colour];
+  item.backgroundColor = status.colour === null ? undefined : new vscode.ThemeColor(colours[status.colour]);
   item.tooltip = tooltip(status, model);
 }
 

@@ -1,0 +1,35 @@
+// Runs a Mocha suite inside a real VS Code extension host (VS Code server + headless Chromium).
+// usage: node test/vscode/run.mjs [--restricted]     MOCHA_GREP, VSCODE_TEST_EXTENSION (a folder with the built extension), VSCODE_TEST_TIMEOUT_MS, VSCODE_TEST_VERBOSE=1
+import path from "node:path";
+import { openWorkbench, repository, startServer } from "./vscode.mjs";
+import { gitWorkspace } from "./workspace.mjs";
+import { makeWorld } from "./world.mjs";
+
+const restricted = process.argv.includes("--restricted");
+const timeoutMs = Number(process.env.VSCODE_TEST_TIMEOUT_MS ?? 180_000);
+const world = await makeWorld();
+const env = { ...world.env, ...(restricted ? { VSCODE_TEST_RESTRICTED: "1" } : {}) };
+const server = await startServer({ dev: true, trusted: !restricted, env });
+let code = 1;
+try {
+  const workbench = await openWorkbench(server, {
+    folder: gitWorkspace(),
+    extensionDevelopmentPath: process.env.VSCODE_TEST_EXTENSION ?? repository,
+    extensionTestsPath: path.join(repository, "test/vscode/suite/index.cjs"),
+  });
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no test result in ${timeoutMs} ms`)), timeoutMs);
+  });
+  code = await Promise.race([workbench.exitCode, late]).catch(async (error) => {
+    await workbench.page.screenshot({ path: path.join(repository, "failure.png") });
+    console.error(String(error), "(see failure.png)");
+    return 2;
+  });
+  clearTimeout(timer);
+  await workbench.close();
+} finally {
+  await server.stop();
+  world.end();
+}
+process.exitCode = code;
