@@ -292,6 +292,8 @@ async function find(
 
 /** The change that a scope names (PRODUCT 4.2). Throws `not_a_repository`, `git_missing`, `git_failed`, `too_large` or `invalid_input`. */
 export async function diff(request: DiffRequest, call: GitCall, read: ReadFile): Promise<Diff> {
+  // Outside a repository `git diff` compares two files and complains about its options instead.
+  if (!["patch", "file", "selection"].includes(request.scope)) await gitLine(["rev-parse", "--show-prefix"], call);
   const { base, found } = await find(request, call, read);
   const files: DiffFile[] = [];
   const omitted: Omitted[] = [];

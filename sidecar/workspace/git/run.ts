@@ -28,8 +28,6 @@ const hardening = [
   "-c",
   "diff.noprefix=false",
   "-c",
-  "diff.orderFile=",
-  "-c",
   "protocol.allow=never",
 ];
 
