@@ -27,9 +27,6 @@ export interface StartInput {
   readonly class?: CallClass;
 }
 
-/** What a watcher of one run gets, in order. */
-export type Watched = { readonly event: RunEvent } | { readonly live: LiveEvent };
-
 export interface Runs {
   start(input: StartInput): Promise<string>;
   /** Takes over all open runs of the store; call once, before the doors open. */
@@ -41,7 +38,7 @@ export interface Runs {
   answer(run: string, ask: string | undefined, value: Json, who: Answerer): Promise<string>;
   view(run: string): Promise<RunView>;
   /** Durable and live events from now on; a snapshot per open generation comes first. */
-  watch(run: string, listener: (item: Watched) => void): () => void;
+  watch(run: string, observer: RunObserver): () => void;
   subscribeAll(observer: RunObserver): () => void;
   /** Resolves when the run has ended or nothing but waiting is left. */
   settled(run: string): Promise<void>;
@@ -64,7 +61,7 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
   const parse = cachedParser();
   const active = new Map<string, Active>();
   const refused = new Map<string, PodiumError>();
-  const watchers = new Map<string, Set<(item: Watched) => void>>();
+  const watchers = new Map<string, Set<RunObserver>>();
   const observers = new Set<RunObserver>();
   const turns = new Map<string, Promise<unknown>>();
   const starting = new Map<string, Promise<string>>();
@@ -97,12 +94,12 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
       width,
       parse,
       onDurable(event) {
-        for (const listener of watchers.get(run) ?? []) listener({ event });
+        for (const observer of watchers.get(run) ?? []) observer.durable(event);
         for (const observer of observers) observer.durable(event);
       },
       onLive(body) {
         const live: LiveEvent = { run, at: clock.now(), ...body };
-        for (const listener of watchers.get(run) ?? []) listener({ live });
+        for (const observer of watchers.get(run) ?? []) observer.live(live);
         for (const observer of observers) observer.live(live);
       },
       onIdle(error) {
@@ -254,14 +251,14 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
         return answered;
       }),
     view,
-    watch(run, listener) {
+    watch(run, observer) {
       const listeners = watchers.get(run) ?? new Set();
-      watchers.set(run, listeners.add(listener));
+      watchers.set(run, listeners.add(observer));
       for (const { instance, op, text } of active.get(run)?.executor.generations ?? []) {
-        listener({ live: { run, at: clock.now(), kind: "model-snapshot", instance, op, text } });
+        observer.live({ run, at: clock.now(), kind: "model-snapshot", instance, op, text });
       }
       return () => {
-        listeners.delete(listener);
+        listeners.delete(observer);
         if (listeners.size === 0 && watchers.get(run) === listeners) watchers.delete(run);
       };
     },

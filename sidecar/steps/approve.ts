@@ -19,8 +19,7 @@ export const approveStep: Step = {
   name: "approve@1",
   effect: "pure",
   async run(input, context) {
-    const title = input.with["title"] ?? input.with["text"];
-    const { show } = input.with;
+    const { title, show } = { title: input.with["title"], show: input.with["show"] };
     const edit = input.config["edit"] === true;
     const answer = await context.ask({
       title: typeof title === "string" ? title : "Go on?",
