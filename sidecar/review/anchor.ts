@@ -38,7 +38,7 @@ const spaced: Match = (line, quoted, edge) => {
   return a === b || (edge && b.length >= 4 && a.includes(b));
 };
 const fuzzy: Match = (line, quoted) =>
-  normalise(quoted).length >= 8 && similarity(normalise(line), normalise(quoted)) >= fuzzyLimit;
+  normalise(quoted).length >= 20 && similarity(normalise(line), normalise(quoted)) >= fuzzyLimit;
 
 function at(side: readonly NewLine[], start: number, quoted: readonly string[], match: Match): boolean {
   return quoted.every((text, index) => {

@@ -5,4 +5,4 @@ import { ruleFindings } from "./rules.ts";
 import { shown } from "./shown.ts";
 
 /** The pure decisions of the review, for the tools. */
-export const review: ReviewPort = { rules: ruleFindings, anchor: reviewItems, judge, fold: shown };
+export const createReview = (): ReviewPort => ({ rules: ruleFindings, anchor: reviewItems, judge, fold: shown });

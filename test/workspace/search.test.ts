@@ -101,11 +101,16 @@ describe("workspace files and search", () => {
     assert.deepEqual((await search("")).hits, []);
   });
 
-  it("makes no file when the index is switched off", async () => {
-    const off = folder({ indexEnabled: false });
+  it("keeps no file when the index is switched off", async () => {
+    let enabled = true;
+    const off = folder({ indexEnabled: () => enabled });
     off.write("a.ts", "walrus\n");
-    assert.equal((await off.workspace.search({ query: "walrus" }, off.context)).hits.length, 1);
-    assert.deepEqual(readdirSync(off.data), []);
+    const ask = () => off.workspace.search({ query: "walrus" }, off.context);
+    assert.equal((await ask()).hits.length, 1);
+    assert.ok(readdirSync(join(off.data, "index")).length > 0);
+    enabled = false;
+    assert.equal((await ask()).hits.length, 1);
+    assert.deepEqual(readdirSync(join(off.data, "index")), []);
     await off.close();
   });
 

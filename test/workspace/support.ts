@@ -24,7 +24,7 @@ const never = {
 };
 
 /** A temporary workspace with real files and, after `git("init")`, a real repository. */
-export function folder(options: { readonly indexEnabled?: boolean } = {}): Folder {
+export function folder(options: { readonly indexEnabled?: () => boolean } = {}): Folder {
   const base = realpathSync(mkdtempSync(join(tmpdir(), "podium-workspace-")));
   const [root, data] = [join(base, "root"), join(base, "data")];
   mkdirSync(root);
@@ -33,7 +33,7 @@ export function folder(options: { readonly indexEnabled?: boolean } = {}): Folde
   const workspace = createWorkspace({
     dataDirectory: data,
     workerUrl,
-    indexEnabled: () => options.indexEnabled ?? true,
+    indexEnabled: options.indexEnabled ?? (() => true),
     clock: never,
   });
   const identity = [

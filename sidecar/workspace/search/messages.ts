@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { ErrorShape } from "../../protocol/errors.ts";
 
-/** One question to the index worker. `database` is a file or `:memory:`. */
+/** One question to the index worker. `database` is a file or `:memory:`; `forget` is an index file to delete. */
 export const Question = z.object({
   id: z.int(),
   root: z.string(),
   env: z.record(z.string(), z.string()),
   database: z.string(),
+  forget: z.string().exactOptional(),
   forbidden: z.array(z.string()),
   query: z.string(),
   top: z.int(),

@@ -6,7 +6,7 @@ import { type Answer, Question, WorkerData } from "./messages.ts";
 import { rank } from "./rank.ts";
 import { changedFiles, readInside, readUntil, statusesNow } from "./refresh.ts";
 import { skipReason } from "./select.ts";
-import { type Candidate, type IndexStore, openIndex } from "./store.ts";
+import { type Candidate, type IndexStore, openIndex, removeIndex } from "./store.ts";
 import { questionWords } from "./words.ts";
 
 /** Milliseconds for reading before an answer: without an index, and with one. */
@@ -47,6 +47,12 @@ function countSkipped(files: readonly FileStatus[]): ReadonlyMap<string, number>
 function serve(port: NonNullable<typeof parentPort>, settings: WorkerData): void {
   const workspaces = new Map<string, Workspace>();
 
+  const forget = (file: string, root: string): void => {
+    workspaces.get(file + root)?.store.close();
+    workspaces.delete(file + root);
+    removeIndex(file);
+  };
+
   const workspaceOf = (question: Question): Workspace => {
     const known = workspaces.get(question.database + question.root);
     if (known !== undefined) return known;
@@ -56,6 +62,7 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerData): void
   };
 
   const readOn = (workspace: Workspace, question: Question): void => {
+    if (workspaces.get(question.database + question.root) !== workspace) return;
     workspace.left = readUntil(workspace.store, question, workspace.left, performance.now() + backgroundSlice);
     workspace.reading = workspace.left.length > 0;
     if (workspace.reading) setImmediate(() => readOn(workspace, question));
@@ -77,6 +84,7 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerData): void
 
   const answer = async (question: Question): Promise<Answer> => {
     const begun = performance.now();
+    if (question.forget !== undefined) forget(question.forget, question.root);
     const workspace = workspaceOf(question);
     const fresh = workspace.store.known().size === 0;
     const call = { root: question.root, env: question.env, signal: AbortSignal.timeout(20_000) };
