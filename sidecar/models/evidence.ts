@@ -17,7 +17,7 @@ export function learnSpeeds(speeds: Speeds, { usage, timings }: End): Speeds {
   const prompt = rate(usage.in - usage.cached, timings.promptMs, 32);
   const tokens = rate(usage.out, timings.tokensMs, 4);
   return {
-    promptPerSecond: blend(speeds.promptPerSecond, prompt),
+    promptPerSecond: blendCold(speeds.promptPerSecond, prompt),
     tokensPerSecond: blend(speeds.tokensPerSecond, tokens),
     loadMs: timings.loadMs !== null && timings.loadMs >= coldMs ? timings.loadMs : speeds.loadMs,
   };
@@ -30,6 +30,13 @@ function rate(tokens: number, ms: number | null, least: number): number | null {
 function blend(old: number | null, seen: number | null): number | null {
   if (seen === null || old === null) return seen ?? old;
   return 0.7 * old + 0.3 * seen;
+}
+
+/** Servers count a cached prefix but take no time for it, so the slowest rates are the true ones. */
+function blendCold(old: number | null, seen: number | null): number | null {
+  if (old === null || seen === null) return seen ?? old;
+  if (seen > 3 * old) return old;
+  return seen < old / 3 ? seen : blend(old, seen);
 }
 
 export interface Observer {

@@ -29,8 +29,6 @@ export interface ModelsOptions {
   readonly pressure: Pressure;
   readonly random: () => number;
   readonly platform: Platform;
-  /** The four clocks of a call. */
-  readonly clocked: (model: LanguageModel) => LanguageModel;
 }
 
 export interface ModelsHub extends Models {
@@ -108,7 +106,7 @@ export function createModels(options: ModelsOptions): ModelsHub {
     const { endpoint, model } = candidate;
     const known = know(endpoint, model);
     const id = modelId(model);
-    const seen = observed(options.clocked(health.endpoint.model(id)), {
+    const seen = observed(health.endpoint.model(id), {
       ended: (end) => {
         known.speeds = learnSpeeds(known.speeds, end);
         catalog.note(health, null);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { learnSpeeds, unmeasured } from "../../sidecar/models/evidence.ts";
 import { createHealth } from "../../sidecar/models/health.ts";
 import { createLocalLanes } from "../../sidecar/models/local-lanes.ts";
 import { createModels } from "../../sidecar/models/models.ts";
@@ -38,7 +39,6 @@ function models(clock: TestClock, endpoints: () => readonly Endpoint[]) {
     pressure: async () => "ok",
     random: () => 0.5,
     platform: { os: "linux", arch: "x64", ollamaParallel: null, addresses: [] },
-    clocked: (model) => model,
   });
 }
 
@@ -186,6 +186,19 @@ describe("models", () => {
     assert.deepEqual(seen, ["none", "answers", "down", "answers"]);
     end();
     hub.close();
+  });
+});
+
+describe("evidence", () => {
+  it("does not take a cached prompt for a fast one", () => {
+    const at = (promptMs: number) => {
+      const end = endPart("ollama/b", 1000, 10);
+      return { ...end, timings: { ...end.timings, promptMs } };
+    };
+    const cold = learnSpeeds(unmeasured, at(10_000));
+    assert.equal(cold.promptPerSecond, 100);
+    assert.equal(learnSpeeds(cold, at(10)).promptPerSecond, 100);
+    assert.equal(learnSpeeds(learnSpeeds(unmeasured, at(10)), at(10_000)).promptPerSecond, 100);
   });
 });
 
