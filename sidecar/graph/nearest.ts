@@ -24,7 +24,7 @@ function distance(from: string, to: string): number {
 
 /** The known word that was probably meant; null if none is near. */
 export function nearest(word: string, known: Iterable<string>): string | null {
-  if (word.length > 64) return null;
+  if (word.length < 3 || word.length > 64) return null;
   let best: string | null = null;
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {

@@ -4,7 +4,7 @@ import type { Json } from "../protocol/json.ts";
 import type { TypeSpec } from "../protocol/types.ts";
 import { isList, isObject } from "../state/codec.ts";
 import { cachedParser, keywords, type Parse, type PathRead, pathsOf } from "./expression.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 import { ancestryOf } from "./needs.ts";
 import {
   anyType,
@@ -49,6 +49,11 @@ interface Context {
 interface Sight {
   readonly keys: readonly Keys[];
   readonly names: ReadonlyMap<string, TypeSpec>;
+}
+
+/** Names that an id may not repeat. */
+interface Taken {
+  has(id: string): boolean;
 }
 
 const reserved: ReadonlySet<string> = new Set(["input", "item", "index", "round"]);
@@ -161,31 +166,26 @@ function checkTool(context: Context, node: StepNode, path: string): void {
   if (typeof name !== "string" || name === "") return;
   const tool = context.known.tools.get(name);
   if (!tool) {
-    report(
-      context,
-      path,
-      "config.tool",
-      "unknown_tool",
-      `There is no tool ${name}.${didYouMean(name, context.known.tools.keys())}`,
-    );
+    const hint = didYouMean(name, context.known.tools.keys());
+    report(context, path, "config.tool", "unknown_tool", `There is no tool ${name}.${hint}`);
     return;
   }
   if (tool.input.kind !== "object") return;
   const { fields } = tool.input;
+  const names = Object.keys(fields);
+  const meant = new Set<string | null>();
   for (const [key, value] of Object.entries(node.with)) {
     const spec = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    if (!spec)
-      report(
-        context,
-        path,
-        `key.${key}`,
-        "unknown_input",
-        `${name} takes no ${key}.${didYouMean(key, Object.keys(fields)) || ` It takes ${Object.keys(fields).join(", ")}.`}`,
-      );
-    else if (value !== null && !isComputed(value)) checkConstant(context, spec, value, path, key);
+    if (spec) {
+      if (value !== null && !isComputed(value)) checkConstant(context, spec, value, path, key);
+      continue;
+    }
+    meant.add(nearest(key, names));
+    const hint = didYouMean(key, names) || ` It takes ${names.join(", ")}.`;
+    report(context, path, `key.${key}`, "unknown_input", `${name} takes no ${key}.${hint}`);
   }
   for (const [key, spec] of Object.entries(fields)) {
-    const isGiven = Object.hasOwn(node.with, key) && node.with[key] !== null;
+    const isGiven = (Object.hasOwn(node.with, key) && node.with[key] !== null) || meant.has(key);
     if (!isGiven && spec.optional !== true && spec.default === undefined && spec.kind !== "any") {
       report(context, path, "with", "missing_input", `${name} needs ${key}.`);
     }
@@ -230,7 +230,7 @@ function checkStep(context: Context, sight: Sight, node: StepNode, path: string)
   for (const [key, value] of Object.entries(node.with)) checkInput(context, sight, value, path, `with.${key}`);
 }
 
-function checkMap(context: Context, sight: Sight, node: MapNode, path: string, taken: ReadonlySet<string>): void {
+function checkMap(context: Context, sight: Sight, node: MapNode, path: string, taken: Taken): void {
   const list = checkExpression(context, sight, node.list, path, "list");
   if (list.kind !== "list" && list.kind !== "any")
     report(context, path, "list", "type", `each needs a list, and ${node.list} is ${list.kind}.`);
@@ -240,13 +240,13 @@ function checkMap(context: Context, sight: Sight, node: MapNode, path: string, t
     keys: sight.keys,
     names: new Map([...sight.names, [node.as, item], ["index", { kind: "int" }]]),
   };
-  checkList(context, inner, node.nodes, `${path}/`, new Set([...taken, node.as]));
+  checkList(context, inner, node.nodes, `${path}/`, { has: (id) => id === node.as || taken.has(id) });
   const end: Sight = { ...inner, keys: [keysOfList(node.nodes, context.known.tools), ...sight.keys] };
   if (node.keep !== undefined) checkExpression(context, end, node.keep, path, "keep");
   if (node.yield !== undefined) checkExpression(context, end, node.yield, path, "yield");
 }
 
-function checkSwitch(context: Context, sight: Sight, node: SwitchNode, path: string, taken: ReadonlySet<string>): void {
+function checkSwitch(context: Context, sight: Sight, node: SwitchNode, path: string, taken: Taken): void {
   for (const arm of node.arms) {
     if (arm.when !== null) {
       const type = checkExpression(context, sight, arm.when, path, `arms.${arm.name}`);
@@ -266,7 +266,7 @@ function checkSwitch(context: Context, sight: Sight, node: SwitchNode, path: str
 
 const writtenTwice = (id: string): string => `${id} is written twice; each key has one step, except in different arms.`;
 
-function checkId(context: Context, id: string, path: string, field: string, taken: ReadonlySet<string>): void {
+function checkId(context: Context, id: string, path: string, field: string, taken: Taken): void {
   if (!/^[A-Za-z_]\w*$/.test(id))
     report(context, path, field, "bad_id", `${id} is not a name; use letters, digits and _, a letter first.`);
   else if (reserved.has(id) || keywords.has(id))
@@ -291,16 +291,11 @@ function checkNeeds(context: Context, nodes: readonly Node[], prefix: string): v
   }
 }
 
-function checkList(
-  context: Context,
-  sight: Sight,
-  nodes: readonly Node[],
-  prefix: string,
-  outer: ReadonlySet<string>,
-): void {
+function checkList(context: Context, sight: Sight, nodes: readonly Node[], prefix: string, outer: Taken): void {
   checkNeeds(context, nodes, prefix);
   const ancestry = ancestryOf(nodes);
-  if (ancestry.cycle) {
+  const hasTwins = new Set(nodes.map((node) => node.id)).size < nodes.length;
+  if (ancestry.cycle && !hasTwins) {
     report(
       context,
       `${prefix}${ancestry.cycle[0]}`,
@@ -313,21 +308,26 @@ function checkList(
   const writers = new Map<string, number[]>();
   for (const [at, keys] of written.entries())
     for (const id of keys.keys()) writers.set(id, [...(writers.get(id) ?? []), at]);
-  const taken = new Set(outer);
-  const all = new Set([...outer, ...nodes.map((node) => node.id), ...writers.keys()]);
+  const above = new Set<string>();
+  const taken: Taken = { has: (id) => above.has(id) || outer.has(id) };
+  const own = new Set([...nodes.map((node) => node.id), ...writers.keys()]);
+  const all: Taken = { has: (id) => own.has(id) || outer.has(id) };
   for (const [at, node] of nodes.entries()) {
     const path = `${prefix}${node.id}`;
     checkId(context, node.id, path, "id", taken);
-    taken.add(node.id);
+    above.add(node.id);
     for (const id of written[at]?.keys() ?? []) {
       if (id !== node.id && taken.has(id)) report(context, path, "id", "duplicate_id", writtenTwice(id));
-      taken.add(id);
+      above.add(id);
     }
     const before: Keys = readableAt(at, written, writers, ancestry.has);
     const here: Sight = { ...sight, keys: [before, ...sight.keys] };
     if (node.kind === "step") checkStep(context, here, node, path);
     else if (node.kind === "map") checkMap(context, here, node, path, all);
-    else checkSwitch(context, here, node, path, new Set([...outer, ...[...all].filter((id) => !written[at]?.has(id))]));
+    else {
+      const others: Taken = { has: (id) => outer.has(id) || (own.has(id) && written[at]?.has(id) !== true) };
+      checkSwitch(context, here, node, path, others);
+    }
   }
 }
 

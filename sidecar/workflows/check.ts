@@ -2,6 +2,9 @@ import { type GraphProblem, type Known, validate } from "../graph/validate.ts";
 import type { Ir, Problem, SourceRange } from "../protocol/ir.ts";
 import { parseWorkflow } from "./yaml.ts";
 
+/** What exists outside a workflow file: steps, tools, agents, roles. */
+export type KnownNames = Known;
+
 const start: SourceRange = { line: 1, column: 1, endLine: 1, endColumn: 2 };
 
 /** Where a graph problem was written: its field, else the field around it, else its node. */
@@ -30,9 +33,10 @@ function isInside(inner: SourceRange, outer: SourceRange): boolean {
  */
 export function checkWorkflow(
   text: string,
-  known: Known,
+  file: string,
+  known: KnownNames,
 ): { readonly ir: Ir | null; readonly problems: readonly Problem[] } {
-  const { ir, problems, ranges } = parseWorkflow(text);
+  const { ir, problems, ranges } = parseWorkflow(text, file);
   if (!ir) return { ir: null, problems };
   const all = [...problems];
   for (const problem of validate(ir, known)) {

@@ -87,8 +87,6 @@ function onErrorOf(fields: Fields): { readonly onError?: "fail" | "continue" } {
 
 /** Reads what every step has; on an `each`, `onError` is about its items and read by it. */
 export function commonOf(fields: Fields, id: string, ends: Set<string>, isEach: boolean): Common {
-  const into = fields.entries.get("into");
-  if (into) report(fields.into, into.keyRange, "verb", "into is not available yet; a step writes the key of its id.");
   const idEntry = fields.entries.get("id");
   if (idEntry) place(fields, "id", idEntry.value.range);
   return {

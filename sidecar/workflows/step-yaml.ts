@@ -232,7 +232,10 @@ function readStep(list: List, written: Written): Node | null {
   const id = idOf(list.into, written, verb, counted ? `${verb}${list.counts[verb]}` : null);
   const path = `${list.prefix}${id}`;
   list.into.ranges.set(path, written.range);
-  const fields = fieldsOf(list.into, written, path, `A step with ${verb}`, [...keysOf[verb], "into"]);
+  const into = written.entries.find((each) => each.key === "into");
+  if (into) report(list.into, into.keyRange, "verb", "into is not available yet; a step writes the key of its id.");
+  const known: Written = { ...written, entries: written.entries.filter((each) => each !== into) };
+  const fields = fieldsOf(list.into, known, path, `A step with ${verb}`, keysOf[verb]);
   const entry = fields?.entries.get(verb);
   if (!fields || !entry) return null;
   const common = commonOf(fields, id, list.ends, verb === "each");

@@ -135,9 +135,16 @@ function cure(line: string, error: YAMLError): string {
   return `this is not YAML: ${(error.message.split("\n")[0] ?? "").replace(/\s+at line \d+.*$/, "").replace(/[.:]$/, "")}`;
 }
 
+const tooDeep = (range: SourceRange): Problem => ({
+  code: "too_deep",
+  message: `More than ${maxDepth} levels inside one another; split the workflow.`,
+  ...range,
+});
+
 function yamlProblem(error: YAMLError, text: string, rangeOf: Reader["rangeOf"]): Problem {
   const [from, to] = error.pos;
   const range = rangeOf(from, Math.max(to, from + 1));
+  if (error.message.includes("call stack")) return tooDeep(range);
   const message = cure(text.split("\n")[range.line - 1] ?? "", error);
   return { code: "yaml", message: `${message.charAt(0).toUpperCase()}${message.slice(1)}.`, ...range };
 }
@@ -182,12 +189,7 @@ export function readWritten(text: string): { readonly root: Written | null; read
     return { root: read({ text, document, rangeOf, nodes: 0 }, document.contents, start, 0, false), problems: [] };
   } catch (error) {
     if (error instanceof Refusal) return refused(error.problem);
-    if (error instanceof RangeError)
-      return refused({
-        code: "too_deep",
-        message: `More than ${maxDepth} levels inside one another; split the workflow.`,
-        ...start,
-      });
+    if (error instanceof RangeError) return refused(tooDeep(start));
     throw error;
   }
 }

@@ -58,11 +58,14 @@ function checkVersion(fields: Fields): void {
     report(fields.into, written.range, "version", `This version is not known; ${cure}.`);
 }
 
-function nameOf(fields: Fields): string {
+/** The name of a file whose `name` cannot be read: its own, without folder and ending. */
+const stemOf = (file: string): string => file.replace(/^.*[\\/]/, "").replace(/\.ya?ml$/, "");
+
+function nameOf(fields: Fields, file: string): string {
   const entry = fields.entries.get("name");
   if (!entry) report(fields.into, fields.range, "missing_key", "A workflow needs a name, such as name: triage.");
   const name = textField(fields, "name");
-  if (name === undefined || /^[A-Za-z][\w-]{0,63}$/.test(name)) return name ?? "unnamed";
+  if (name === undefined || /^[A-Za-z][\w-]{0,63}$/.test(name)) return name ?? stemOf(file);
   report(
     fields.into,
     entry?.value.range ?? fields.range,
@@ -73,7 +76,7 @@ function nameOf(fields: Fields): string {
 }
 
 /** Reads one workflow file (256 KiB at most); loading it runs nothing. Every problem has its place. */
-export function parseWorkflow(text: string): ParsedWorkflow {
+export function parseWorkflow(text: string, file: string): ParsedWorkflow {
   const { root, problems } = readWritten(text);
   const into: Gathered = { problems: [...problems], ranges: new Map() };
   const keys = ["podium", "name", "about", "input", "budget", "steps", "output"];
@@ -82,7 +85,7 @@ export function parseWorkflow(text: string): ParsedWorkflow {
   into.ranges.set("", fields.range);
   checkVersion(fields);
   const about = textField(fields, "about");
-  const name = nameOf(fields);
+  const name = nameOf(fields, file);
   const input = inputsOf(fields);
   const steps = fields.entries.get("steps");
   if (!steps) report(into, fields.range, "missing_key", "A workflow needs steps: a list with at least one step.");
