@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { DurableBody } from "../../sidecar/protocol/events.ts";
 import { openDatabase } from "../../sidecar/store/sqlite/open.ts";
@@ -114,6 +124,26 @@ describe("sqlite store", () => {
     await refused("data_newer", () => store.append("run_9", [runStart("run_9", 1)], "written"));
     await store.close();
     assert.ok(before.equals(readFileSync(join(directory, "podium.db"))));
+  });
+
+  it("leaves the journal of a newer Podium alone also when that one was killed", async () => {
+    const directory = scratch();
+    await filled(directory);
+    const place = scratch();
+    const database = sql(directory);
+    database.pragma("wal_autocheckpoint = 0");
+    database.exec("CREATE TABLE newer (x)");
+    database.pragma("user_version = 999");
+    const names = ["podium.db", "podium.db-wal"];
+    for (const name of names) copyFileSync(join(directory, name), join(place, name));
+    database.close();
+    const before = names.map((name) => readFileSync(join(place, name)));
+    const { store } = await open(place);
+    assert.equal(store.readOnly, true);
+    assert.equal((await store.read("run_1", 0, 100)).length, 7);
+    await store.close();
+    for (const [index, name] of names.entries())
+      assert.ok(before[index]?.equals(readFileSync(join(place, name))), name);
   });
 
   it("migrates an older journal in one transaction, with a copy of it beside", async () => {
@@ -306,18 +336,17 @@ describe("data directory", () => {
   });
 
   it("of another user is refused", async function () {
-    if (process.getuid?.() !== 0) this.skip();
-    const { chownSync } = await import("node:fs");
-    const directory = scratch();
-    chownSync(directory, 65534, 65534);
+    if (process.platform === "win32") this.skip();
+    const directory = process.getuid?.() === 0 ? scratch() : "/usr";
+    if (directory !== "/usr") chownSync(directory, 65534, 65534);
     await refused("data_unreadable", () => open(directory));
   });
 
-  it("that cannot be written is refused in one sentence", async function () {
-    if (process.getuid?.() === 0 || process.platform === "win32") this.skip();
+  it("that cannot be made or written is refused in one sentence", async function () {
+    if (process.platform === "win32") this.skip();
+    await refused("data_unreadable", () => open("/dev/null/data"));
+    if (process.getuid?.() === 0) return; // Nothing is read-only to root.
     const directory = scratch();
-    await filled(directory);
-    chmodSync(join(directory, "podium.db"), 0o400);
     chmodSync(directory, 0o500);
     await refused("data_unreadable", () => open(join(directory, "inner")));
     chmodSync(directory, 0o700);

@@ -98,6 +98,18 @@ function quickCheck(database: Database, file: string): void {
 
 type Opened<T> = Pick<OpenDatabase<T>, "database" | "readOnly" | "prepared">;
 
+/** Looks without writing: a connection that may write would move the WAL into the file when it closes. */
+function storedVersion(file: string): number {
+  if (statSync(file).size === 0) return 0;
+  const Driver = loadSqlite();
+  const database = new Driver(file, { timeout: 0, readonly: true });
+  try {
+    return version(database);
+  } finally {
+    database.close();
+  }
+}
+
 function openNewer<T>(file: string, prepare: OpenOptions<T>["prepare"]): Opened<T> {
   const Driver = loadSqlite();
   const database = new Driver(file, { timeout: 0, readonly: true });
@@ -113,12 +125,9 @@ function openNewer<T>(file: string, prepare: OpenOptions<T>["prepare"]): Opened<
 function openOnce<T>(file: string, { migrations, now, prepare, timeoutMs }: OpenOptions<T>): Opened<T> {
   const Driver = loadSqlite();
   privateFile(file);
+  if (storedVersion(file) > migrations.length) return openNewer(file, prepare);
   const database = new Driver(file, { timeout: timeoutMs });
   try {
-    if (version(database) > migrations.length) {
-      database.close();
-      return openNewer(file, prepare);
-    }
     tune(database);
     quickCheck(database, file);
     migrate(database, file, migrations, now);
