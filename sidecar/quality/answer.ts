@@ -6,7 +6,7 @@ import { contentWords } from "./words.ts";
 export const notFound = "Not found in this workspace.";
 
 /** An answer after its citations were checked: what stands, and what is wrong with the rest, one sentence each. */
-export interface CheckedAnswer {
+interface CheckedAnswer {
   readonly statements: readonly Statement[];
   readonly problems: readonly string[];
 }

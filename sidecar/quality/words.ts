@@ -5,7 +5,7 @@ const glue = new Set(
     "having can could may might must shall should will would not no nor so than too very just also only own same such it its this that these those there here he she they them their we us our you your i me my " +
     "what which who whom whose when where why how all any both each every few more most other some one two " +
     "happen happens happened work works working use uses used using make makes made get gets got give gives mean means need needs want wants show shows tell explain describe find " +
-    "handle handles handled let lets allow allows please"
+    "handle handles handled determine determines determined let lets allow allows please"
   ).split(" "),
 );
 

@@ -206,7 +206,7 @@ describe("ask without a model", () => {
   it("does not invent: what the passages do not cover is not found", async () => {
     const { context } = scripted([], { model: null });
     const value = await step.run(
-      { with: { prompt: "Which Kubernetes operator deploys it?", cite: hits }, config: {} },
+      { with: { prompt: "Which Helm chart installs it?", cite: hits }, config: {} },
       context,
     );
     assert.deepEqual(value.value, { text: "Not found in this workspace.", citations: [], extractive: true });

@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import * as z from "zod";
+import type { SearchHit } from "../../../sidecar/ports.ts";
+import type { AskResult } from "../../../sidecar/protocol/review.ts";
+import { notFound } from "../../../sidecar/quality/answer.ts";
+import { supports } from "../../../sidecar/quality/citations.ts";
+
+/** A question on this repository and the files that answer it; no file = it has no answer here. */
+const Questions = z.array(z.object({ question: z.string(), files: z.array(z.string()) }));
+
+interface AskBench {
+  readonly search: (query: string, top: number) => Promise<readonly SearchHit[]>;
+  readonly ask: (question: string, hits: readonly SearchHit[]) => Promise<AskResult>;
+}
+
+interface AskRow {
+  readonly question: string;
+  readonly answerable: boolean;
+  /** 1-based place of the first expected file among the hits; null = it is not among the first eight. */
+  readonly place: number | null;
+  readonly refused: boolean;
+  readonly cited: number;
+  readonly supported: number;
+}
+
+interface BenchRow {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly limit: number;
+  /** Over 1 = worse than the limit. */
+  readonly ratio: number;
+}
+
+const asked = 12;
+const judged = 8;
+
+/** Asks every question; the list of questions itself never counts as a hit. */
+export async function benchAsk({ search, ask }: AskBench): Promise<readonly AskRow[]> {
+  const questions = Questions.parse(JSON.parse(readFileSync(new URL("questions.json", import.meta.url), "utf8")));
+  const rows: AskRow[] = [];
+  for (const { question, files } of questions) {
+    const found = await search(question, asked + 8);
+    const hits = found.filter(({ path }) => !path.startsWith("test/bench/ask/")).slice(0, asked);
+    const place = hits.slice(0, judged).findIndex(({ path }) => files.includes(path)) + 1;
+    const { text, citations } = await ask(question, hits);
+    const pairs = [...text.matchAll(/[^\n]*?((?:\[\d+\])+)/g)].flatMap(([statement, marks = ""]) =>
+      [...marks.matchAll(/\d+/g)].map(([n]) => ({ statement, quote: citations[Number(n) - 1]?.quote ?? "" })),
+    );
+    rows.push({
+      question,
+      answerable: files.length > 0,
+      place: place > 0 ? place : null,
+      refused: text === notFound,
+      cited: pairs.length,
+      supported: pairs.filter(({ statement, quote }) => supports(statement, quote)).length,
+    });
+  }
+  return rows;
+}
+
+/** The figures with their limits. */
+export function figures(rows: readonly AskRow[]): readonly BenchRow[] {
+  const answerable = rows.filter((row) => row.answerable);
+  const unanswerable = rows.filter((row) => !row.answerable);
+  const sum = (pick: (row: AskRow) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+  const share = (name: string, part: number, whole: number, limit: number): BenchRow => {
+    const value = whole === 0 ? 0 : Math.round((1000 * part) / whole) / 10;
+    return { name, value, unit: "%", limit, ratio: value === 0 ? 1000 : Math.round((100 * limit) / value) / 100 };
+  };
+  return [
+    share(
+      "ask: expected file in the first 8 hits",
+      answerable.filter(({ place }) => place !== null).length,
+      answerable.length,
+      80,
+    ),
+    share(
+      "ask: answerable questions answered",
+      answerable.filter(({ refused }) => !refused).length,
+      answerable.length,
+      80,
+    ),
+    share(
+      "ask: citations supported",
+      sum(({ supported }) => supported),
+      sum(({ cited }) => cited),
+      100,
+    ),
+    share(
+      "ask: unanswerable questions refused",
+      unanswerable.filter(({ refused }) => refused).length,
+      unanswerable.length,
+      100,
+    ),
+  ];
+}
+
+/** The table for a person. */
+export function table(rows: readonly AskRow[]): string {
+  const line = (row: AskRow): string => {
+    const answer = row.refused ? "not found" : `${row.supported}/${row.cited}`;
+    const good = row.answerable ? row.place !== null && !row.refused : row.refused;
+    return [good ? "ok  " : "MISS", String(row.place ?? "-").padStart(4), answer.padStart(10), row.question].join("  ");
+  };
+  const total = ({ name, value, unit, limit }: BenchRow): string => `${name}: ${value} ${unit} (at least ${limit})`;
+  return ["      hit@8    citations  question", ...rows.map(line), "", ...figures(rows).map(total)].join("\n");
+}
