@@ -44,7 +44,7 @@ const entries = [
     outdir: "dist",
   },
   { ...editor, entryPoints: { extension: "extension/main.ts" }, outdir: "dist" },
-  { ...editor, entryPoints: { review: "extension/review.ts" }, outdir: "dist" },
+  { ...editor, entryPoints: { window: "extension/window.ts", review: "extension/review.ts" }, outdir: "dist" },
   {
     ...shared,
     entryPoints: { main: "webview/main.ts" },

@@ -1,18 +1,40 @@
 import type * as vscode from "vscode";
 import type { JsonObject } from "../sidecar/protocol/json.ts";
+import type { CommandId } from "./command-texts.ts";
 import type { Connection, HubLink } from "./hub.ts";
 import type { Model } from "./state.ts";
+import type { Row } from "./trees/row.ts";
 
-/** What the parts of the window share. Made once, in main.ts. */
-export interface App {
+/** What exists from the first moment of a window. Small, so that activation is fast; the rest is a chunk of its own. */
+export interface Shell {
   readonly context: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
-  /** The data directory. */
-  readonly home: string;
-  readonly link: HubLink;
   readonly model: () => Model;
   readonly update: (change: (model: Model) => Model) => void;
   readonly onChange: (listener: (model: Model) => void) => vscode.Disposable;
+  /** The connected part, loaded on first need. */
+  readonly whole: () => Promise<Whole>;
+}
+
+/** A command of the manifest, or the one that rows use to open a place. */
+export type AnyCommand = CommandId | "podium.location";
+
+/** The connected part of a window, as the shell sees it. */
+export interface Whole {
+  /** Shows the last known line; starts only what is due and attaches to what already answers. */
+  readonly wake: () => Promise<void>;
+  readonly look: () => Promise<void>;
+  readonly steps: (run: string) => Promise<readonly Row[]>;
+  readonly command: (id: AnyCommand, argument: unknown) => Promise<void>;
+  readonly restorePanel: (panel: vscode.WebviewPanel, state: unknown) => void;
+  readonly dispose: () => void;
+}
+
+/** What the parts of the connected window share. */
+export interface App extends Omit<Shell, "whole"> {
+  /** The data directory. */
+  readonly home: string;
+  readonly link: HubLink;
   /** The connection, starting what is needed. */
   readonly need: () => Promise<Connection>;
   /** A connection that may end the process: the scope admin is asked for only here. */
@@ -25,6 +47,3 @@ export interface App {
   readonly wantReview: () => Promise<void>;
   readonly clearReview: () => void;
 }
-
-/** The folder a run belongs to: that of the active editor, else the first; null in a window without one. */
-export type RootOf = () => string | null;

@@ -6,9 +6,9 @@ import { PodiumError, toPodiumError } from "../sidecar/protocol/errors.ts";
 import type { JsonObject } from "../sidecar/protocol/json.ts";
 import type { RunRow } from "../sidecar/protocol/results.ts";
 import { answerRun } from "./answer.ts";
-import type { App } from "./app.ts";
+import type { AnyCommand, App } from "./app.ts";
+import { type CommandId, commandTexts } from "./command-texts.ts";
 import { inputOf, problemOf, questionsOf } from "./inputs.ts";
-import { type CommandId, commandTexts } from "./manifest.ts";
 import { openPlace } from "./open.ts";
 import { readLog } from "./session.ts";
 import { isEnded, type Model, waitingRuns } from "./state.ts";
@@ -207,7 +207,7 @@ const withRun = async (
 
 const open = (row: RunRow): boolean => !isEnded(row);
 
-const table: { readonly [C in CommandId | "podium.location"]: Run } = {
+const table: { readonly [C in AnyCommand]: Run } = {
   "podium.ask": ask,
   "podium.review.changes": reviewChanges,
   "podium.review.clear": async (app) => app.clearReview(),
@@ -264,15 +264,11 @@ export async function showProblem(app: App, error: unknown): Promise<void> {
   if (picked) await vscode.commands.executeCommand(picked === "Doctor" ? "podium.doctor" : "podium.log");
 }
 
-export function registerCommands(app: App): vscode.Disposable {
-  const registered = Object.entries(table).map(([id, run]) =>
-    vscode.commands.registerCommand(id, async (argument: unknown) => {
-      try {
-        await run(app, argument);
-      } catch (error) {
-        void showProblem(app, error);
-      }
-    }),
-  );
-  return vscode.Disposable.from(...registered);
+/** Runs one command; a failure is shown, never thrown. */
+export async function runCommand(app: App, id: AnyCommand, argument: unknown): Promise<void> {
+  try {
+    await table[id](app, argument);
+  } catch (error) {
+    void showProblem(app, error);
+  }
 }

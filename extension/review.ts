@@ -31,6 +31,3 @@ export function createReview(waitForHub: () => Promise<LspAddress>, log: vscode.
     initializationFailedHandler: () => false,
   });
 }
-
-/** The diagnostics that are shown are forgotten; the next finding shows again. */
-export const clearReview = (client: LanguageClient): void => client.diagnostics?.clear();

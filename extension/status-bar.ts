@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
-import type { App } from "./app.ts";
-import { type CommandId, commandTexts } from "./manifest.ts";
+import type { Shell } from "./app.ts";
+import { type CommandId, commandTexts } from "./command-texts.ts";
 import type { Model } from "./state.ts";
 import { type Status, statusOf } from "./status.ts";
 
@@ -11,15 +11,15 @@ export const actionTitle = (action: CommandId | "workbench.trust.manage"): strin
   action === "workbench.trust.manage" ? "Manage Workspace Trust" : commandTexts[action].title;
 
 /** Draws the one item: at once when the state changes, else at most once a second while something moves. */
-export function createStatusBar(app: App): vscode.Disposable {
+export function createStatusBar(shell: Shell): vscode.Disposable {
   const item = vscode.window.createStatusBarItem("podium.status", vscode.StatusBarAlignment.Right, 100);
   item.name = "Podium";
   item.command = "podium.actions";
   let shown: Status | null = null;
   let timer: NodeJS.Timeout | null = null;
   const paint = (): void => {
-    const status = statusOf(app.model(), Date.now());
-    if (status.text !== shown?.text || status.detail !== shown.detail) draw(item, status, app.model());
+    const status = statusOf(shell.model(), Date.now());
+    if (status.text !== shown?.text || status.detail !== shown.detail) draw(item, status, shell.model());
     shown = status;
   };
   const later = (): void => {
@@ -29,8 +29,8 @@ export function createStatusBar(app: App): vscode.Disposable {
       if (shown?.state === "starting") later();
     }, repaintMs);
   };
-  const listening = app.onChange(() => {
-    if (statusOf(app.model(), Date.now()).state === shown?.state) later();
+  const listening = shell.onChange(() => {
+    if (statusOf(shell.model(), Date.now()).state === shown?.state) later();
     else {
       paint();
       if (shown?.state === "starting") later();

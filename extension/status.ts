@@ -1,5 +1,5 @@
 import type { EndpointInfo } from "../sidecar/protocol/models.ts";
-import type { CommandId } from "./manifest.ts";
+import type { CommandId } from "./command-texts.ts";
 import { type Model, serverState, waitingRuns } from "./state.ts";
 
 export const statusStates = [

@@ -1,4 +1,4 @@
-import type { CommandId } from "../manifest.ts";
+import type { CommandId } from "../command-texts.ts";
 
 /** One line of a view as plain data: the views are pure functions from the model to rows. Title at most 28 characters. */
 export interface Row {

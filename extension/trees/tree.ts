@@ -1,10 +1,10 @@
 import * as vscode from "vscode";
-import type { App } from "../app.ts";
+import type { Shell } from "../app.ts";
 import type { Model } from "../state.ts";
 import { modelsView } from "./models.ts";
 import { reviewView } from "./review.ts";
 import type { Row, View } from "./row.ts";
-import { runsView, stepRows } from "./runs.ts";
+import { runsView } from "./runs.ts";
 import { workflowsView } from "./workflows.ts";
 
 function toItem(row: Row): vscode.TreeItem {
@@ -26,7 +26,12 @@ function toItem(row: Row): vscode.TreeItem {
 }
 
 /** Keeps one native tree equal to a view of `parts` of the model; looking at it is a need for the connection. */
-function bind(app: App, id: string, parts: (model: Model) => readonly unknown[], read: () => View): vscode.Disposable {
+function bind(
+  shell: Shell,
+  id: string,
+  parts: (model: Model) => readonly unknown[],
+  read: () => View,
+): vscode.Disposable {
   const changed = new vscode.EventEmitter<void>();
   let view = read();
   const tree = vscode.window.createTreeView<Row>(id, {
@@ -51,48 +56,45 @@ function bind(app: App, id: string, parts: (model: Model) => readonly unknown[],
     changed.fire();
   };
   refresh();
-  let drawn = parts(app.model());
-  const listening = app.onChange((model) => {
+  let drawn = parts(shell.model());
+  const listening = shell.onChange((model) => {
     const now = parts(model);
     if (now.every((part, index) => part === drawn[index])) return;
     drawn = now;
     refresh();
   });
   const seen = tree.onDidChangeVisibility(({ visible }) => {
-    if (visible) app.need().catch((error: unknown) => app.log.info(`Not connected: ${String(error)}`));
+    if (visible) void shell.whole().then(({ look }) => look());
   });
   return vscode.Disposable.from(tree, changed, seen, listening);
 }
 
-export function createTrees(app: App): vscode.Disposable {
-  const steps = async (run: string): Promise<readonly Row[]> => {
-    const connection = await app.need();
-    return stepRows(run, (await connection.request("run.get", { run })).steps);
-  };
+export function createTrees(shell: Shell): vscode.Disposable {
+  const steps = async (run: string): Promise<readonly Row[]> => (await shell.whole()).steps(run);
   return vscode.Disposable.from(
     bind(
-      app,
+      shell,
       "podium.review",
       (model) => [model.review],
-      () => reviewView(app.model()),
+      () => reviewView(shell.model()),
     ),
     bind(
-      app,
+      shell,
       "podium.runs",
       (model) => [model.runs],
-      () => runsView(app.model(), Date.now(), steps),
+      () => runsView(shell.model(), Date.now(), steps),
     ),
     bind(
-      app,
+      shell,
       "podium.workflows",
       (model) => [model.workflows],
-      () => workflowsView(app.model()),
+      () => workflowsView(shell.model()),
     ),
     bind(
-      app,
+      shell,
       "podium.models",
       (model) => [model.models],
-      () => modelsView(app.model()),
+      () => modelsView(shell.model()),
     ),
   );
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import * as z from "zod";
-import { commandIds, manifest, settingKeys } from "../../extension/manifest.ts";
+import { commandIds } from "../../extension/command-texts.ts";
+import { manifest, settingKeys } from "../../extension/manifest.ts";
 import { settingScopes, settings } from "../../sidecar/protocol/settings.ts";
 
 const packageText = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
