@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { openLanes } from "../../sidecar/store/sqlite/lanes.ts";
 import { acquireLock } from "../../sidecar/store/sqlite/lock.ts";
 import { openStore } from "../../sidecar/store/sqlite/store.ts";
@@ -10,7 +11,7 @@ import { events, step, storeClock } from "../contracts/run-store.ts";
 import { realClock } from "./clock.ts";
 import { refused, scratch, until } from "./support.ts";
 
-const script = join(import.meta.dirname, "child.ts");
+const script = fileURLToPath(import.meta.resolve("./child.ts"));
 const children = new Set<ChildProcess>();
 
 function child(...parameters: string[]): ChildProcess {

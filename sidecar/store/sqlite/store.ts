@@ -24,7 +24,7 @@ export interface StoreOptions {
 }
 
 /** A RunStore in one SQLite file, which counts its commits for the bench. */
-export interface SqliteStore extends RunStore {
+interface SqliteStore extends RunStore {
   readonly counters: { readonly commits: number; readonly events: number };
 }
 
