@@ -7,6 +7,8 @@ import { contentWords, sharedWords, wordList } from "./words.ts";
 
 const most = 5;
 const perPassage = 2;
+/** Tests, fixtures and settings repeat a subject's words without explaining it. */
+const aside = /(^|\/)(tests?|__tests__|fixtures?|specs?)\/|\.(test|spec)\.\w+$|\.(json|jsonl|lock|ya?ml)$/i;
 
 /**
  * An answer made only of what the passages say, best passages first: up to five statements, each with its [n].
@@ -69,7 +71,7 @@ function choose(units: readonly (readonly Unit[])[], wanted: ReadonlySet<string>
       const score = scoreOf(unit, rank, weights, covered);
       if (best === null || score > best.score) best = { unit, rank, score };
     }
-    if (best === null || best.score < top * 0.3) break;
+    if (best === null || best.score < top * 0.45) break;
     top = Math.max(top, best.score);
     chosen.push(best.unit);
     taken.set(best.rank, (taken.get(best.rank) ?? 0) + 1);
@@ -95,7 +97,8 @@ function scoreOf(unit: Unit, rank: number, weights: ReadonlyMap<string, number>,
   }
   const length = unit.words.size;
   const shape = length < 4 ? 0.5 : length > 40 ? 0.8 : 1;
-  return score * shape * (unit.prose ? 1.3 : 0.8) * (1 + 1 / (rank + 2));
+  const place = aside.test(unit.passage.path) ? 0.4 : 1;
+  return score * shape * place * (unit.prose ? 1.4 : 0.8) * (1 + 1 / (rank + 2));
 }
 
 function repeats(one: Unit, other: Unit): boolean {
