@@ -126,11 +126,12 @@ export function createIndex(options: IndexOptions, forbidden: readonly string[])
     join(options.dataDirectory, "index", `${createHash("sha256").update(root).digest("hex").slice(0, 32)}.db`);
   return {
     async search({ query, top }, { root, env, signal }) {
-      const database = options.indexEnabled() ? fileOf(root) : ":memory:";
+      const file = fileOf(root);
+      const place = options.indexEnabled() ? { database: file } : { database: ":memory:", forget: file };
       const question = {
         root,
         env: { ...env },
-        database,
+        ...place,
         forbidden: forbidden.map(realOrSame),
         query,
         top: top ?? usualTop,
