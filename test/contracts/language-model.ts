@@ -67,11 +67,10 @@ export function languageModelContract(suite: LanguageModelSuite): void {
         await subject.close();
       }
     };
-    const scripted = (title: string, answer: Script, work: (subject: LanguageModelSubject) => Promise<void>) =>
-      it(title, function () {
-        if (suite.skipScripted !== null) this.skip();
-        return using(answer, work);
-      });
+    if (suite.skipScripted !== null) it.skip(`scripted cases: ${suite.skipScripted}`);
+    const scripted = (title: string, answer: Script, work: (subject: LanguageModelSubject) => Promise<void>) => {
+      if (suite.skipScripted === null) it(title, () => using(answer, work));
+    };
     const failure = async (subject: LanguageModelSubject, asked = request("hi")) => {
       const { error, text, parts } = await collect(subject.endpoint.model(subject.id), asked);
       assert.ok(error, "expected a failure");
@@ -115,6 +114,23 @@ export function languageModelContract(suite: LanguageModelSuite): void {
         const { error } = await collect(endpoint.model("no/such-model"), request("hi"));
         assert.equal(error?.code, "model_missing");
         assert.equal(server?.generations.length ?? 0, 0);
+      }));
+
+    it("an abort after the first token ends the call within 1 s", () =>
+      using({ text: Array.from({ length: 200 }, () => "word "), pieceMs: 5 }, async ({ endpoint, id, server }) => {
+        const abort = new AbortController();
+        let abortedAt = 0;
+        const call = (async () => {
+          const asked = request("Write a long story.", { maxTokens: 1500 });
+          for await (const part of endpoint.model(id).stream(asked, abort.signal)) {
+            if (part.type !== "text" || abort.signal.aborted) continue;
+            abortedAt = performance.now();
+            abort.abort();
+          }
+        })();
+        await assert.rejects(call, (error) => error instanceof PodiumError && error.code === "cancelled");
+        assert.ok(performance.now() - abortedAt < 1000);
+        if (server) await until("socket closed", () => server.inFlight === 0, 1000);
       }));
 
     it("ends at once with cancelled when the signal is already aborted", () =>
