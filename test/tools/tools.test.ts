@@ -40,7 +40,7 @@ describe("tools", () => {
       agents: new Set(["reviewer", "verifier"]),
       roles: new Set(["main"]),
     };
-    assert.deepEqual(checkWorkflow(text, known).problems, []);
+    assert.deepEqual(checkWorkflow(text, "review_changes.yaml", known).problems, []);
   });
 
   it("a staged change goes through diff, rules, anchor, judge and merge to a ReviewResult", async () => {

@@ -3,14 +3,22 @@ import type { Candidate } from "./store.ts";
 import { stem, words } from "./words.ts";
 
 const perFile = 2;
-const considered = 80;
+const considered = 160;
 
 const weights: readonly (readonly [RegExp, number])[] = [
-  [/(^|\/)(tests?|__tests__|spec|fixtures|bench)\//i, 0.7],
+  [/(^|\/)(tests?|__tests__|spec|fixtures|bench)\//i, 0.5],
   [/(^|\/)(changelog|license|contributing)[^/]*$/i, 0.6],
   [/(^|\/)(\.github|\.ci|\.vscode)\//i, 0.8],
 ];
 const weightOf = (path: string): number => weights.find(([pattern]) => pattern.test(path))?.[1] ?? 1;
+
+const named = 1.35;
+
+/** A file whose own name is a word of the question is likely the one that was meant. */
+function nameWeight(path: string, asked: readonly string[]): number {
+  const name = stemsOf(path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, ""));
+  return asked.some((word) => name.has(word)) ? named : 1;
+}
 
 interface Scored extends SearchHit {
   readonly stems: ReadonlySet<string>;
@@ -64,7 +72,12 @@ export function rank(
   }
   const scored = passages.map(({ stems, ...hit }) => {
     const inFile = coverage(weight, byFile.get(hit.path) ?? new Set());
-    const score = hit.score * (0.35 + coverage(weight, stems)) * (0.6 + 0.4 * inFile) * weightOf(hit.path);
+    const score =
+      hit.score *
+      (0.35 + coverage(weight, stems)) *
+      (0.6 + 0.4 * inFile) *
+      weightOf(hit.path) *
+      nameWeight(hit.path, asked);
     return { ...hit, score: Math.round(score * 1000) / 1000 };
   });
   const counts = new Map<string, number>();
