@@ -22,7 +22,10 @@ export function openAsk(record: RunRecord, ask: string | undefined, wasAsked: bo
     if (ask === undefined || wasAsked) {
       throw new PodiumError("ask_gone", "This run waits for no answer any more; look at it with podium runs show.");
     }
-    throw new PodiumError("unknown_ask", `There is no question ${ask} in this run; podium runs show lists the open ones.`);
+    throw new PodiumError(
+      "unknown_ask",
+      `There is no question ${ask} in this run; podium runs show lists the open ones.`,
+    );
   }
   if (open.kind === "grant" && !human) {
     throw new PodiumError("forbidden", "A permission needs a person: answer it in the editor or in a terminal.");
@@ -57,7 +60,13 @@ function checkApproval(value: Json): void {
 }
 
 /** The events that record an answer. Throws `invalid_input` for an answer of the wrong form. */
-export function answerBodies(record: RunRecord, open: OpenAsk, value: Json, who: Answerer, now: number): readonly DurableBody[] {
+export function answerBodies(
+  record: RunRecord,
+  open: OpenAsk,
+  value: Json,
+  who: Answerer,
+  now: number,
+): readonly DurableBody[] {
   const { instance, op, ask } = open;
   const attempt = record.schedule.place(instance)?.attempt ?? 1;
   const answer: DurableBody = { kind: "answer", instance, op, ask, by: who.by, door: who.door, value };

@@ -1,5 +1,5 @@
-import type { Parse } from "../graph/expression.ts";
 import { evaluate, evaluateCondition } from "../graph/evaluate.ts";
+import type { Parse } from "../graph/expression.ts";
 import type { Frame, Place, StartCause } from "../graph/place.ts";
 import { retryDelay, willRetry } from "../graph/retry.ts";
 import type { Action } from "../graph/schedule.ts";
@@ -13,7 +13,14 @@ import type { Json } from "../protocol/json.ts";
 import { freezeDeep, isList, toJson } from "../state/codec.ts";
 import type { GenerationSink } from "./generation.ts";
 import { createJournal, type Journal } from "./journal.ts";
-import { createContext, type EnginePorts, type Invocation, type OperationScope, type RunInfo, waitsForModel } from "./operations.ts";
+import {
+  createContext,
+  type EnginePorts,
+  type Invocation,
+  type OperationScope,
+  type RunInfo,
+  waitsForModel,
+} from "./operations.ts";
 import { applyToRecord, notesOf, type RunRecord } from "./record.ts";
 
 /** Crashes in a row after which an instance is not started again by itself. */
@@ -302,7 +309,13 @@ export class Executor {
     const scope = endScopeOf(frame, info.input);
     const kept = map.keep === undefined || evaluateCondition(map.keep, scope, parse);
     const last = map.nodes.at(-1);
-    const value = kept ? (map.yield === undefined ? (last ? (scope(last.id) ?? null) : null) : evaluate(parse(map.yield), scope)) : null;
+    const value = kept
+      ? map.yield === undefined
+        ? last
+          ? (scope(last.id) ?? null)
+          : null
+        : evaluate(parse(map.yield), scope)
+      : null;
     this.#delta = value;
     const end: DurableBody = {
       kind: "step-end",
@@ -481,13 +494,17 @@ export class Executor {
       result.value,
     );
     const emitted = node.kind === "step" && node.emit !== undefined;
-    const signals: DurableBody[] = emitted
-      ? [{ kind: "signal", instance, name: node.emit, value: result.value }]
-      : [];
+    const signals: DurableBody[] = emitted ? [{ kind: "signal", instance, name: node.emit, value: result.value }] : [];
     await this.#advance(signals, "written");
   }
 
-  async #stepFailed(place: Place, attempt: number, ms: number, error: PodiumError, invocation: Invocation): Promise<void> {
+  async #stepFailed(
+    place: Place,
+    attempt: number,
+    ms: number,
+    error: PodiumError,
+    invocation: Invocation,
+  ): Promise<void> {
     const { record, ports } = this.#options;
     const { instance } = place;
     if (this.#isDraining) {
@@ -570,7 +587,8 @@ const plain = (value: unknown): Json => toJson(value);
 export async function loadRef(ports: Pick<EnginePorts, "store">, ref: Ref): Promise<Json> {
   if ("inline" in ref) return ref.inline;
   const json = await ports.store.getBlob(ref.blob);
-  if (json === null) throw new PodiumError("data_corrupt", `A stored value (${ref.blob.slice(0, 12)}) is missing; run it again.`);
+  if (json === null)
+    throw new PodiumError("data_corrupt", `A stored value (${ref.blob.slice(0, 12)}) is missing; run it again.`);
   const value: unknown = JSON.parse(json);
   return toJson(value);
 }

@@ -25,8 +25,7 @@ const coalesceParts = 50;
 const partialMs = 2000;
 
 /** True for names and addresses of this machine. */
-const isLoopback = (host: string): boolean =>
-  /^(localhost|.*\.localhost|127(\.\d+){3}|\[?::1\]?)(:\d+)?$/i.test(host);
+const isLoopback = (host: string): boolean => /^(localhost|.*\.localhost|127(\.\d+){3}|\[?::1\]?)(:\d+)?$/i.test(host);
 
 /** Collects text and hands it on as one event per 16 ms or 50 parts. */
 function coalescer(sink: GenerationSink, clock: Clock): { add(text: string): void; end(): void } {
@@ -77,7 +76,14 @@ export async function readGeneration(
     for await (const part of parts) {
       switch (part.type) {
         case "wait":
-          sink.live({ kind: "model-wait", instance, op, position: part.position, reason: part.reason, etaMs: part.etaMs });
+          sink.live({
+            kind: "model-wait",
+            instance,
+            op,
+            position: part.position,
+            reason: part.reason,
+            etaMs: part.etaMs,
+          });
           break;
         case "load":
           sink.live({

@@ -1,5 +1,5 @@
 import type { Clock, Digest, Durability, RunStore } from "../ports.ts";
-import { toPodiumError, type PodiumError } from "../protocol/errors.ts";
+import { type PodiumError, toPodiumError } from "../protocol/errors.ts";
 import type { DurableBody, Ref, RunEvent } from "../protocol/events.ts";
 import type { Json } from "../protocol/json.ts";
 import { canonicalJson } from "../state/codec.ts";
@@ -43,7 +43,11 @@ function fitsInline(value: Json): boolean {
 }
 
 /** Stores a value by content hash and names it; the blob commits with the next append. */
-export function putBlob(store: RunStore, digest: Digest, value: Json): { readonly blob: string; readonly bytes: number } {
+export function putBlob(
+  store: RunStore,
+  digest: Digest,
+  value: Json,
+): { readonly blob: string; readonly bytes: number } {
   const json = canonicalJson(value);
   const blob = digest(json);
   store.putBlob(blob, json);

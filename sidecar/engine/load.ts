@@ -42,10 +42,12 @@ export const infoOf = (start: RunEvent & { kind: "run-start" }): RunInfo => ({
 export async function loadRun(store: RunStore, run: string): Promise<Loaded> {
   const events = await readLog(store, run);
   const start = events[0];
-  if (start?.kind !== "run-start") throw new PodiumError("unknown_run", `There is no run ${run}; podium runs ls lists them.`);
+  if (start?.kind !== "run-start")
+    throw new PodiumError("unknown_run", `There is no run ${run}; podium runs ls lists them.`);
   const record = createRecord(new Schedule(start.ir));
   for (const event of events) {
-    const delta = event.kind === "step-end" && event.delta !== undefined ? await loadRef({ store }, event.delta) : undefined;
+    const delta =
+      event.kind === "step-end" && event.delta !== undefined ? await loadRef({ store }, event.delta) : undefined;
     applyToRecord(record, event, delta);
   }
   return { ir: start.ir, info: infoOf(start), record, head: events.length, imported: start.imported ?? false };

@@ -1,12 +1,12 @@
 import { orderKey } from "../graph/paths.ts";
-import type { StartCause, Place } from "../graph/place.ts";
+import type { Place, StartCause } from "../graph/place.ts";
 import type {
   CallClass,
   Clock,
   Digest,
   Ids,
-  Models,
   ModelRequest,
+  Models,
   RunStore,
   Step,
   StepContext,
@@ -16,8 +16,8 @@ import { PodiumError, toPodiumError } from "../protocol/errors.ts";
 import type { DurableBody, Effect, EphemeralBody, ParkReason, Ref, RunSettings, Timings } from "../protocol/events.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import { canonicalJson } from "../state/codec.ts";
-import { readGeneration, type GenerationSink } from "./generation.ts";
-import { putBlob, type Journal } from "./journal.ts";
+import { type GenerationSink, readGeneration } from "./generation.ts";
+import { type Journal, putBlob } from "./journal.ts";
 import { isGranted, type Notes, notesOf, type RunRecord } from "./record.ts";
 import { createOrdinals, replayOf } from "./replay.ts";
 
@@ -191,7 +191,13 @@ class Operations {
     return never();
   }
 
-  #askBody(op: number, askKind: "question" | "grant", title: string, show: Json, reason: ParkReason): DurableBody & { kind: "ask" } {
+  #askBody(
+    op: number,
+    askKind: "question" | "grant",
+    title: string,
+    show: Json,
+    reason: ParkReason,
+  ): DurableBody & { kind: "ask" } {
     return {
       kind: "ask",
       instance: this.#instance,
@@ -240,7 +246,8 @@ class Operations {
     const refused = [...this.#notes.grants.values()].some((grant) => !isGranted(grant.value));
     if (refused) throw new PodiumError("budget", `The budget of ${limit} tokens is used up and more was refused.`);
     const answer = await this.#grant(ordinal, title, { used: record.tokens, limit }, "budget");
-    if (!isGranted(answer)) throw new PodiumError("budget", `The budget of ${limit} tokens is used up and more was refused.`);
+    if (!isGranted(answer))
+      throw new PodiumError("budget", `The budget of ${limit} tokens is used up and more was refused.`);
   }
 
   async ask(question: Parameters<StepContext["ask"]>[0]): Promise<Json> {
@@ -342,9 +349,16 @@ class Operations {
   async tool(name: string, input: JsonObject, key: string | undefined): Promise<Json> {
     const { ports, info, journal } = this.#scope;
     const tool = ports.tools.get(name);
-    if (!tool) throw new PodiumError("definition_missing", `There is no tool ${name} here; change the workflow or add the tool.`);
+    if (!tool)
+      throw new PodiumError(
+        "definition_missing",
+        `There is no tool ${name} here; change the workflow or add the tool.`,
+      );
     if (tool.effect === "unsafe" && !info.trusted) {
-      throw new PodiumError("trust", `${name} can change things and this folder is not trusted; trust it, then run again.`);
+      throw new PodiumError(
+        "trust",
+        `${name} can change things and this folder is not trusted; trust it, then run again.`,
+      );
     }
     return this.run({
       kind: "tool",
@@ -393,9 +407,17 @@ const requestJson = (request: ModelCall): JsonObject => ({
 });
 
 const noModel = (role: string): PodiumError =>
-  new PodiumError("provider_unavailable", `No model can answer for the role ${role}; start a model server, for example: ollama serve.`);
+  new PodiumError(
+    "provider_unavailable",
+    `No model can answer for the role ${role}; start a model server, for example: ollama serve.`,
+  );
 
-const errorOf = (shape: { code: PodiumError["code"]; message: string; retryable: boolean; reason?: string | undefined }): PodiumError =>
+const errorOf = (shape: {
+  code: PodiumError["code"];
+  message: string;
+  retryable: boolean;
+  reason?: string | undefined;
+}): PodiumError =>
   new PodiumError(shape.code, shape.message, {
     retryable: shape.retryable,
     ...(shape.reason === undefined ? {} : { reason: shape.reason }),
@@ -403,7 +425,12 @@ const errorOf = (shape: { code: PodiumError["code"]; message: string; retryable:
 
 type Answer = Awaited<ReturnType<StepContext["model"]>>;
 const isAnswer = (value: unknown): value is Answer =>
-  typeof value === "object" && value !== null && "text" in value && "finish" in value && "model" in value && "usage" in value;
+  typeof value === "object" &&
+  value !== null &&
+  "text" in value &&
+  "finish" in value &&
+  "model" in value &&
+  "usage" in value;
 
 function answerOf(value: Json): Answer {
   if (isAnswer(value)) return value;

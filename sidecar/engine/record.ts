@@ -1,8 +1,8 @@
-import type { Effect, Ref, RunEvent, Usage } from "../protocol/events.ts";
+import type { Schedule } from "../graph/schedule.ts";
 import type { ErrorShape } from "../protocol/errors.ts";
+import type { Effect, Ref, RunEvent, Usage } from "../protocol/events.ts";
 import type { Json } from "../protocol/json.ts";
 import { freshPart, type Sent } from "./spend.ts";
-import type { Schedule } from "../graph/schedule.ts";
 
 /** One operation as the log has it. `stale` = it is not replayed any more, a live one takes its ordinal. */
 export interface RecordedOp {
@@ -163,7 +163,10 @@ function resolveOp(record: RunRecord, event: RunEvent & { kind: "op-resolve" }):
 /** Folds one event into what the engine must know to go on; `value` is what a step-end's delta refers to. */
 export function applyToRecord(record: RunRecord, event: RunEvent, value?: Json): void {
   const isInline = event.kind === "step-end" && event.delta !== undefined && "inline" in event.delta;
-  record.schedule.apply(event, value ?? (isInline && event.delta && "inline" in event.delta ? event.delta.inline : undefined));
+  record.schedule.apply(
+    event,
+    value ?? (isInline && event.delta && "inline" in event.delta ? event.delta.inline : undefined),
+  );
   switch (event.kind) {
     case "op-start":
       startOp(record, event);

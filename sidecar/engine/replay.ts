@@ -44,7 +44,9 @@ export function replayOf(notes: Notes, ordinal: number, hash: string): Replay {
   if (!op) return { type: "new" };
   if (op.hash !== hash) {
     const later = [...notes.ops.values()].filter((other) => other.ordinal >= ordinal && !other.stale);
-    const unsafe = later.find((other) => other.effect === "unsafe" && other.status !== "failed" && other.resolved === null);
+    const unsafe = later.find(
+      (other) => other.effect === "unsafe" && other.status !== "failed" && other.resolved === null,
+    );
     if (unsafe) return { type: "unknown", op: unsafe };
     for (const other of later) other.stale = true;
     return { type: "new" };

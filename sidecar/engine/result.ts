@@ -35,7 +35,8 @@ function answerWith(view: RunView, ask: AskView): string {
   const line = `podium runs answer ${view.run} ${ask.ask}`;
   if (ask.reason === "unsafe_unknown") return `${line} --retry|--done JSON|--skip`;
   if (ask.kind === "grant") return `${line} --grant`;
-  const isApproval = nodeOf(view.ir, ask.instance)?.kind === "step" && stepName(view.ir, ask.instance).startsWith("approve@");
+  const isApproval =
+    nodeOf(view.ir, ask.instance)?.kind === "step" && stepName(view.ir, ask.instance).startsWith("approve@");
   return isApproval ? `${line} --value '{"approved":true}'` : `${line} --value JSON`;
 }
 
@@ -71,7 +72,10 @@ const strength: readonly Effect[] = ["pure", "idempotent", "unsafe"];
 
 /** The strongest effect among what a step did. */
 const effectOf = (ops: readonly OpView[]): Effect =>
-  ops.reduce<Effect>((worst, op) => (strength.indexOf(op.effect) > strength.indexOf(worst) ? op.effect : worst), "pure");
+  ops.reduce<Effect>(
+    (worst, op) => (strength.indexOf(op.effect) > strength.indexOf(worst) ? op.effect : worst),
+    "pure",
+  );
 
 function stepRow(view: RunView, step: StepView): StepRow {
   return {
@@ -134,7 +138,8 @@ async function valueOf(ref: Ref | undefined, getBlob: GetBlob): Promise<Json> {
   if (ref === undefined) return null;
   if ("inline" in ref) return ref.inline;
   const json = await getBlob(ref.blob);
-  if (json === null) throw new PodiumError("not_found", "This result was removed by the size limit; its figures are kept.");
+  if (json === null)
+    throw new PodiumError("not_found", "This result was removed by the size limit; its figures are kept.");
   const value: unknown = JSON.parse(json);
   return toJson(value);
 }
@@ -151,7 +156,9 @@ export async function runResult(view: RunView, getBlob: GetBlob): Promise<RunRes
     ...(view.reason === null ? {} : { reason: view.reason }),
     waits: waitsOf(view),
     result: await valueOf(view.output, getBlob),
-    timings: inOrder(view).filter((step) => step.ops.length > 0).map(timingRow),
+    timings: inOrder(view)
+      .filter((step) => step.ops.length > 0)
+      .map(timingRow),
     usage: view.usage,
     cost: { usd: 0 },
     egress: { bytes: view.egress.bytes, hosts: [...view.egress.hosts].sort() },

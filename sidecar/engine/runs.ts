@@ -2,7 +2,7 @@ import { cachedParser } from "../graph/expression.ts";
 import { Schedule } from "../graph/schedule.ts";
 import type { CallClass, RunObserver } from "../ports.ts";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
-import type { DurableBody, LiveEvent, RunEvent, RunSettings, RunStatus } from "../protocol/events.ts";
+import type { DurableBody, LiveEvent, RunSettings, RunStatus } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import { foldRun, type RunView } from "../protocol/run.ts";
@@ -118,7 +118,8 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
     const known = active.get(run);
     if (known) return known;
     const { info, ir, record, head, imported } = await loadRun(store, run);
-    if (imported) throw new PodiumError("ask_gone", `${run} is an imported run; it can be read and compared, not changed.`);
+    if (imported)
+      throw new PodiumError("ask_gone", `${run} is an imported run; it can be read and compared, not changed.`);
     return open(info, ir, record, head);
   };
 
@@ -146,7 +147,15 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
   const begin = async (input: StartInput): Promise<string> => {
     const run = ids.next("run");
     const { workflow, ir, irHash, settings, env, root, trusted, idem } = input;
-    const info: RunInfo = { run, input: input.input, settings, root, trusted, env, class: input.class ?? "interactive" };
+    const info: RunInfo = {
+      run,
+      input: input.input,
+      settings,
+      root,
+      trusted,
+      env,
+      class: input.class ?? "interactive",
+    };
     const entry = open(info, ir, createRecord(new Schedule(ir)), 0);
     const start: DurableBody = {
       kind: "run-start",
@@ -193,7 +202,8 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
 
   return {
     async start(input) {
-      if (isDraining) throw new PodiumError("overloaded", "The hub is about to stop; try again in a moment.", { retryable: true });
+      if (isDraining)
+        throw new PodiumError("overloaded", "The hub is about to stop; try again in a moment.", { retryable: true });
       const { idem } = input;
       if (idem === null) return begin(input);
       const pending = starting.get(idem);
@@ -233,7 +243,8 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
         const resumable = [...folded.steps.values()].some(
           (step) => step.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(step.reason ?? "ask"),
         );
-        const isHeld = folded.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(folded.reason ?? "ask");
+        const isHeld =
+          folded.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(folded.reason ?? "ask");
         if (resumable || isHeld) await act(run, () => [{ kind: "run-resume", by }]);
         return (await view(run)).status;
       }),

@@ -50,7 +50,8 @@ function fromBase64(text: string): string {
 /** A run as JSON lines: a header, then the events, each blob after the event that first names it. */
 export async function exportLog({ store, digest }: Ports, events: readonly RunEvent[]): Promise<string> {
   const start = events[0];
-  if (start?.kind !== "run-start") throw new PodiumError("unknown_run", "There is no such run; podium runs ls lists them.");
+  if (start?.kind !== "run-start")
+    throw new PodiumError("unknown_run", "There is no such run; podium runs ls lists them.");
   const header = { podium: version, run: start.run, irHash: start.irHash, sha256: hashOf(digest, events) };
   const lines = [JSON.stringify(header)];
   const written = new Set<string>();
@@ -66,7 +67,8 @@ export async function exportLog({ store, digest }: Ports, events: readonly RunEv
   return `${lines.join("\n")}\n`;
 }
 
-const notARun = (what: string): PodiumError => new PodiumError("invalid_input", `This is not an exported run: ${what}.`);
+const notARun = (what: string): PodiumError =>
+  new PodiumError("invalid_input", `This is not an exported run: ${what}.`);
 
 function readLine(line: string): object {
   try {
@@ -80,9 +82,18 @@ function readLine(line: string): object {
 
 /** Stores an exported run under its own id, marked as imported. The same one again changes nothing, another one is refused. */
 export async function importLog({ store, digest }: Ports, jsonl: string): Promise<string> {
-  const lines = jsonl.split("\n").filter((line) => line.trim() !== "").map(readLine);
+  const lines = jsonl
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map(readLine);
   const [header, ...rest] = lines;
-  if (!header || !("podium" in header) || !("run" in header) || !("sha256" in header) || typeof header.run !== "string") {
+  if (
+    !header ||
+    !("podium" in header) ||
+    !("run" in header) ||
+    !("sha256" in header) ||
+    typeof header.run !== "string"
+  ) {
     throw notARun("the header line is missing");
   }
   const events: RunEvent[] = [];

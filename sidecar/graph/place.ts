@@ -11,17 +11,7 @@ export interface Place {
   readonly frame: Frame;
   readonly instance: string;
   readonly order: readonly number[];
-  status:
-    | "waiting"
-    | "ready"
-    | "running"
-    | "retrying"
-    | "parked"
-    | "open"
-    | "done"
-    | "dead"
-    | "skipped"
-    | "failed";
+  status: "waiting" | "ready" | "running" | "retrying" | "parked" | "open" | "done" | "dead" | "skipped" | "failed";
   /** In-edges and gate that are still open. */
   waiting: number;
   taken: boolean;

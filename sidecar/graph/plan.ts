@@ -68,10 +68,7 @@ function topological(drafts: readonly Draft[]): readonly Draft[] {
 const edgesOf = (draft: Draft): readonly string[] => (draft.gate === null ? draft.needs : [...draft.needs, draft.gate]);
 
 /** The topological order that stays closest to the written one. */
-function writtenFirst(
-  drafts: readonly Draft[],
-  dependents: ReadonlyMap<string, readonly Draft[]>,
-): readonly Draft[] {
+function writtenFirst(drafts: readonly Draft[], dependents: ReadonlyMap<string, readonly Draft[]>): readonly Draft[] {
   const open = new Map(drafts.map((draft) => [draft, edgesOf(draft).length]));
   const ordered: Draft[] = [];
   const left = new Set(drafts);
@@ -104,7 +101,9 @@ function ancestorsOf(size: number, edges: readonly PlannedNode[]): Uint32Array {
     if (last === null || edge.rank > last.rank) last = edge;
   }
   // The highest edge usually holds all others already, so the rest is merged only where it adds something.
-  for (const edge of last === null ? [] : [last, ...edges.filter((other) => other !== last && !isAncestor(last, other))]) {
+  for (const edge of last === null
+    ? []
+    : [last, ...edges.filter((other) => other !== last && !isAncestor(last, other))]) {
     for (let word = 0; word < bits.length; word += 1) bits[word] = (bits[word] ?? 0) | (edge.ancestors[word] ?? 0);
   }
   return bits;

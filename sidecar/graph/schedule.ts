@@ -2,9 +2,9 @@ import type { ErrorShape } from "../protocol/errors.ts";
 import type { ParkReason, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
-import { openFrame, type Frame, type Place, type StartCause } from "./place.ts";
 import { compareOrder } from "./paths.ts";
-import { planOf, type PlannedList } from "./plan.ts";
+import { type Frame, openFrame, type Place, type StartCause } from "./place.ts";
+import { type PlannedList, planOf } from "./plan.ts";
 import { willRetry } from "./retry.ts";
 
 /** What the executor has to do next; each is answered by an event that is applied to the schedule. */
@@ -285,7 +285,8 @@ export class Schedule {
       return;
     }
     this.#setStatus(place, "done");
-    if (place.planned.node.kind === "map" && place.planned.node.onItemError === "continue") place.failed = failedOf(place);
+    if (place.planned.node.kind === "map" && place.planned.node.onItemError === "continue")
+      place.failed = failedOf(place);
     this.#dropItems(place);
     this.#end(place, true);
   }
@@ -333,7 +334,11 @@ export class Schedule {
     const place = this.#places.get(instance);
     if (!place) return;
     place.error = error;
-    if (place.planned.node.kind === "step" && !this.isDoomed(place) && willRetry(place.planned.node, error, place.retries)) {
+    if (
+      place.planned.node.kind === "step" &&
+      !this.isDoomed(place) &&
+      willRetry(place.planned.node, error, place.retries)
+    ) {
       this.#setStatus(place, "retrying");
       return;
     }

@@ -7,7 +7,8 @@ export const useStep: Step = {
   effect: "pure",
   async run(input, context) {
     const tool = input.config["tool"];
-    if (typeof tool !== "string") throw new PodiumError("invalid_workflow", "A use step names no tool; write use: followed by one.");
+    if (typeof tool !== "string")
+      throw new PodiumError("invalid_workflow", "A use step names no tool; write use: followed by one.");
     return { value: await context.tool(tool, input.with) };
   },
 };

@@ -1,7 +1,11 @@
 import type { ModelPart, ModelRequest, Models, ResolvedModel } from "../../sidecar/ports.ts";
 
 type Call = Omit<ModelRequest, "contextTokens" | "keepAlive">;
-export type Script = (call: Call, signal: AbortSignal, number: number) => AsyncIterable<ModelPart> | readonly ModelPart[];
+export type Script = (
+  call: Call,
+  signal: AbortSignal,
+  number: number,
+) => AsyncIterable<ModelPart> | readonly ModelPart[];
 
 const card = {
   tools: "unknown",
@@ -34,7 +38,12 @@ export function createFakeModels(script: Script): Models & { available: boolean;
     available: true,
     calls: 0,
     resolve: () => (models.available ? target : null),
-    async *call(_target: ResolvedModel, request: Call, _caller: unknown, signal: AbortSignal): AsyncGenerator<ModelPart> {
+    async *call(
+      _target: ResolvedModel,
+      request: Call,
+      _caller: unknown,
+      signal: AbortSignal,
+    ): AsyncGenerator<ModelPart> {
       models.calls += 1;
       for await (const part of script(request, signal, models.calls)) {
         signal.throwIfAborted();
