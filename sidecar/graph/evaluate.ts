@@ -28,7 +28,7 @@ function typeError(message: string): never {
 }
 
 /** Equal by content; numbers and texts are never equal to each other. */
-export function isEqual(left: Json, right: Json): boolean {
+function isEqual(left: Json, right: Json): boolean {
   if (left === right) return true;
   if (isList(left)) {
     return isList(right) && left.length === right.length && left.every((item, at) => isEqual(item, right[at] ?? null));

@@ -1,9 +1,9 @@
 import type { Json } from "../protocol/json.ts";
 import { syntaxError, type Token, tokenize } from "./token.ts";
 
-export type Comparison = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in";
-export const functionNames = ["len", "lower", "contains", "startsWith", "exists", "default"] as const;
-export type FunctionName = (typeof functionNames)[number];
+type Comparison = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in";
+const functionNames = ["len", "lower", "contains", "startsWith", "exists", "default"] as const;
+type FunctionName = (typeof functionNames)[number];
 
 /** A parsed expression (ENGINE E12): plain data, evaluated without running user code. */
 export type Expr =

@@ -81,7 +81,7 @@ function evaluateText(text: string, scope: Scope, parse: Parse): Json {
 }
 
 /** An input as a step gets it: texts starting with `=` become typed values, `${…}` is joined; what comes out is not read again. */
-export function evaluateInput(value: Json, scope: Scope, parse: Parse): Json {
+function evaluateInput(value: Json, scope: Scope, parse: Parse): Json {
   if (typeof value === "string") return evaluateText(value, scope, parse);
   if (isList(value)) return value.map((item) => evaluateInput(item, scope, parse));
   if (!isObject(value)) return value;

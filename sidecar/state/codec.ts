@@ -2,7 +2,7 @@ import { PodiumError } from "../protocol/errors.ts";
 import type { Json } from "../protocol/json.ts";
 
 /** Containers inside one another that a stored value may have. */
-export const maxDepth = 64;
+const maxDepth = 64;
 
 const identifier = /^[A-Za-z_]\w*$/;
 /** `$.files[3].path`: where in a value something is. */

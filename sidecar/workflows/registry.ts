@@ -13,7 +13,7 @@ export interface WorkflowFile {
 }
 
 /** `ir` and `irHash` are null while the file has problems. */
-export interface Workflow extends WorkflowInfo {
+interface Workflow extends WorkflowInfo {
   readonly ir: Ir | null;
   readonly irHash: string | null;
 }
