@@ -2,11 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { WorkspaceContext, WorkspacePort } from "../../sidecar/ports.ts";
 import { createWorkspace } from "../../sidecar/workspace/workspace.ts";
 
-export const environment: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
+const environment: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
 
 export interface Folder {
   readonly root: string;
@@ -68,5 +67,3 @@ export function folder(options: { readonly indexEnabled?: () => boolean } = {}):
     },
   };
 }
-
-export const repository = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");

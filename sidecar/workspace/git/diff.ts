@@ -111,7 +111,7 @@ async function compare(argv: readonly string[], call: GitCall): Promise<readonly
 }
 
 /** A whole text as one hunk in which every line is new. */
-export function wholeFile(
+function wholeFile(
   path: string,
   text: string,
   status: DiffFile["status"],

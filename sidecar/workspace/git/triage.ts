@@ -46,7 +46,7 @@ const kinds: readonly (readonly [RegExp, number])[] = [
 ];
 
 /** How much a mistake in this file may cost: higher is reviewed earlier. */
-export function risk(file: DiffFile): number {
+function risk(file: DiffFile): number {
   const kind = kinds.find(([pattern]) => pattern.test(file.path))?.[1] ?? 4;
   const size = file.hunks.reduce((total, hunk) => total + hunk.lines, 0);
   return kind * 10 + (sensitive.test(file.path) ? 6 : 0) + Math.min(5, Math.log2(size + 1));
