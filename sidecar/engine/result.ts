@@ -134,7 +134,7 @@ function traceOf(steps: readonly StepView[], digest: Digest): string {
   return digest(canonicalJson(lines));
 }
 
-async function valueOf(ref: Ref | undefined, getBlob: GetBlob): Promise<Json> {
+async function resultOf(ref: Ref | undefined, getBlob: GetBlob): Promise<Json> {
   if (ref === undefined) return null;
   if ("inline" in ref) return ref.inline;
   const json = await getBlob(ref.blob);
@@ -155,7 +155,7 @@ export async function runResult(view: RunView, getBlob: GetBlob): Promise<RunRes
     denied: view.denied,
     ...(view.reason === null ? {} : { reason: view.reason }),
     waits: waitsOf(view),
-    result: await valueOf(view.output, getBlob),
+    result: await resultOf(view.output, getBlob),
     timings: inOrder(view)
       .filter((step) => step.ops.length > 0)
       .map(timingRow),

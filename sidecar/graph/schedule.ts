@@ -95,6 +95,7 @@ export class Schedule {
 
   /** Folds one event in; `value` is what a step-end's delta refers to. */
   apply(event: RunEvent, value?: Json): void {
+    if ("instance" in event) this.#reach(event.instance);
     switch (event.kind) {
       case "run-adopt":
         for (const place of this.#places.values()) if (place.status === "running") this.#crash(place);
@@ -391,13 +392,27 @@ export class Schedule {
     if (node.kind !== "map" || body === null || map.status !== "open" || map.failing || this.isDoomed(map)) return;
     let active = map.items.filter((frame) => frame.end === null && frame.running + frame.ready > 0).length;
     while (map.items.length < map.n && active < node.width) {
-      const index = map.items.length;
-      const prefix = `${map.instance}[${index}]/`;
-      const frame = openFrame("item", body, prefix, [...map.order, index], map, index, false);
-      map.items.push(frame);
-      this.#items.set(frame.instance, frame);
-      this.#start(frame);
+      this.#openItem(map, body);
       active += 1;
+    }
+  }
+
+  #openItem(map: Place, body: PlannedList): void {
+    const index = map.items.length;
+    const frame = openFrame("item", body, `${map.instance}[${index}]/`, [...map.order, index], map, index, false);
+    map.items.push(frame);
+    this.#items.set(frame.instance, frame);
+    this.#start(frame);
+  }
+
+  /** Opens the map items that an event of the log lies in: they were admitted before it was written. */
+  #reach(instance: string): void {
+    if (this.#places.has(instance) || this.#items.has(instance)) return;
+    for (const found of instance.matchAll(/\[(\d+)\]/g)) {
+      const map = this.#places.get(instance.slice(0, found.index));
+      const body = map?.planned.body;
+      if (!map || !body || map.status !== "open") continue;
+      while (map.items.length <= Number(found[1]) && map.items.length < map.n) this.#openItem(map, body);
     }
   }
 
