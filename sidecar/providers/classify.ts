@@ -5,7 +5,7 @@ import { PodiumError } from "../protocol/errors.ts";
 const clip = (text: string, length = 200) => (text.length > length ? `${text.slice(0, length)}…` : text);
 
 /** Control and format characters made harmless, at most 200 characters. */
-export const visible = (text: string): string => clip(text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim());
+const visible = (text: string): string => clip(text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim());
 
 /** Our own abort. */
 export function cancelled(signal: AbortSignal): PodiumError {
@@ -80,7 +80,7 @@ interface Failure {
 }
 
 /** Ms that the server asks to wait, at most 60 s; null = it does not say. */
-export function retryAfterMs(header: string | undefined, now: number): number | null {
+function retryAfterMs(header: string | undefined, now: number): number | null {
   if (header === undefined || header === "") return null;
   const seconds = Number(header);
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;

@@ -10,7 +10,7 @@ export interface Deadlines {
   readonly firstTokenMs: number;
   readonly betweenMs: number;
 }
-export const deadlines: Deadlines = { connectMs: 2_000, loadMs: 600_000, firstTokenMs: 300_000, betweenMs: 60_000 };
+const deadlines: Deadlines = { connectMs: 2_000, loadMs: 600_000, firstTokenMs: 300_000, betweenMs: 60_000 };
 
 /** The bare protocol: no clock, no queue. Tells by `pulse` what the socket did. Throws PodiumErrors. */
 export type Wire = (request: ModelRequest, signal: AbortSignal, pulse: Pulse) => AsyncIterable<ModelPart>;

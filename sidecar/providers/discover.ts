@@ -15,9 +15,12 @@ export interface DiscoverOptions {
   readonly extra: readonly string[];
   /** Looks at this machine's usual ports. */
   readonly detect: boolean;
+  /** OLLAMA_HOST of the hub's environment: one more address to look at while detecting. */
+  readonly ollamaHost?: string | null;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly deadlines?: Partial<Deadlines>;
+  readonly modelCache?: string;
   /** Ports to look at; the usual ones if absent. */
   readonly ports?: readonly number[];
   readonly signal?: AbortSignal;
@@ -39,6 +42,31 @@ export function serverUrl(text: string, defaultPort = ""): string {
   if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1";
   if (url.port === "" && url.protocol === "http:") url.port = defaultPort;
   return `${url.origin}${url.pathname.replace(/\/(v1\/?)?$/, "")}`;
+}
+
+const addressOf = (text: string, defaultPort = ""): string | null => {
+  try {
+    return serverUrl(text, defaultPort);
+  } catch {
+    return null;
+  }
+};
+
+/** Stands for an address nobody can reach, so that a typing error is shown and does not hide the other servers. */
+function unusable(text: string): Endpoint {
+  const detail = `"${text}" is not the address of a server; write it as http://host:port.`;
+  const flavour = "openai-compatible";
+  return {
+    url: text,
+    flavour,
+    name: `${flavour}@${text}`,
+    look: () => Promise.resolve({ url: text, flavour, state: "down", detail, models: [] }),
+    model() {
+      throw new PodiumError("unreachable", detail, { retryable: false });
+    },
+    allocated: () => Promise.resolve(null),
+    unload: () => Promise.resolve(),
+  };
 }
 
 interface Glance {
@@ -105,12 +133,19 @@ const expected: { readonly [port: string]: Flavour } = {
 
 /**
  * The model servers that are there, each a port's worth of GETs of at most 1.5 s, all at once.
- * A given address is kept when it does not answer (its `look` says `down`), a usual port only if a model server is on it.
+ * Never throws. A given address is kept when it does not answer (its `look` says `down`), a usual port only if a model server is on it.
  */
 export async function discover(options: DiscoverOptions): Promise<readonly Endpoint[]> {
-  const given = [...(options.servers ?? []), ...options.extra].map((server) => serverUrl(server));
+  const written = [...(options.servers ?? []), ...options.extra];
+  const given = written.flatMap((text) => addressOf(text) ?? []);
+  const wrong = [...new Set(written)].filter((text) => addressOf(text) === null);
   const detecting = options.servers === null && options.detect;
-  const usual = detecting ? (options.ports ?? usualPorts).map((port) => `http://127.0.0.1:${port}`) : [];
+  const usual = detecting
+    ? [
+        ...(options.ollamaHost ? [addressOf(options.ollamaHost, "11434") ?? []].flat() : []),
+        ...(options.ports ?? usualPorts).map((port) => `http://127.0.0.1:${port}`),
+      ]
+    : [];
   const canonical = (url: string) => url.replace("//localhost:", "//127.0.0.1:").replace("//[::1]:", "//127.0.0.1:");
   const urls = [...new Map([...given, ...usual].map((url) => [canonical(url), url])).values()];
   const found = await Promise.all(
@@ -118,10 +153,18 @@ export async function discover(options: DiscoverOptions): Promise<readonly Endpo
       const flavour = await identify(options, url);
       const kept = flavour ?? (given.includes(url) ? (expected[new URL(url).port] ?? "openai-compatible") : null);
       if (kept === null) return null;
-      const { transport, clock, deadlines } = options;
-      const common = { url, transport, clock, ...(deadlines ? { deadlines } : {}) };
+      const { transport, clock, deadlines, modelCache } = options;
+      // A server elsewhere has another disk than this one.
+      const here = /^http:\/\/(127\.0\.0\.1|localhost|\[::1\]):/.test(url);
+      const common = {
+        url,
+        transport,
+        clock,
+        ...(deadlines ? { deadlines } : {}),
+        ...(here && modelCache !== undefined ? { modelCache } : {}),
+      };
       return kept === "ollama" ? createOllamaEndpoint(common) : createOpenAiEndpoint(common, kept);
     }),
   );
-  return found.filter((endpoint) => endpoint !== null);
+  return [...found.filter((endpoint) => endpoint !== null), ...wrong.map(unusable)];
 }

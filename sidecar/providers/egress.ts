@@ -22,7 +22,7 @@ lan.addSubnet("fc00::", 7, "ipv6");
 lan.addSubnet("fe80::", 10, "ipv6");
 
 /** The smallest network that contains this IP address. */
-export function networkOf(address: string): Network {
+function networkOf(address: string): Network {
   const family = isIP(address) === 6 ? "ipv6" : "ipv4";
   if (loopback.check(address, family)) return "local";
   return lan.check(address, family) ? "lan" : "cloud";

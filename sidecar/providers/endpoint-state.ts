@@ -1,5 +1,17 @@
+import type { Clock } from "../ports.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import type { CapabilityCard, EndpointState } from "../protocol/models.ts";
+import type { Deadlines } from "./clocks.ts";
+import type { Transport } from "./transport.ts";
+
+export interface EndpointOptions {
+  readonly url: string;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly deadlines?: Partial<Deadlines>;
+  /** The Hugging Face cache of this machine (`~/.cache/huggingface/hub`); absent = not read. */
+  readonly modelCache?: string;
+}
 
 /** Ms that a look may take. */
 const lookMs = 1_500;

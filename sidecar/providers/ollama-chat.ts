@@ -43,11 +43,7 @@ const think = (wanted: ModelRequest["think"], traits: OllamaTraits): boolean | "
 };
 
 /** The body of /api/chat. Every field that decides what is cut, loaded or thought is set on every call. */
-export function ollamaBody(
-  request: ModelRequest,
-  id: string,
-  traits: OllamaTraits,
-): { readonly [key: string]: unknown } {
+function ollamaBody(request: ModelRequest, id: string, traits: OllamaTraits): { readonly [key: string]: unknown } {
   return {
     model: id,
     messages: request.messages.map(({ role, content }) => ({ role, content })),
@@ -146,10 +142,10 @@ export function ollamaWire(options: OllamaWireOptions): Wire {
         `${new URL(url).host} does not list ${id}; choose a listed model or run: ollama pull ${id}`,
       );
     }
-    if (traits.remoteHost !== null && transport.network !== "cloud") {
+    if (traits.remoteHost !== null && transport.network() !== "cloud") {
       throw new PodiumError(
         "unreachable",
-        `${id} runs on ${traits.remoteHost}, and the setting "network" is "${transport.network}"; choose a model of this machine.`,
+        `${id} runs on ${traits.remoteHost}, and the setting "network" is "${transport.network()}"; choose a model of this machine.`,
         { reason: "network", retryable: false },
       );
     }

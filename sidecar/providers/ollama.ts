@@ -1,22 +1,14 @@
 import { Ollama } from "ollama";
 import * as z from "zod";
-import type { Clock, Endpoint } from "../ports.ts";
+import type { Endpoint } from "../ports.ts";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
 import type { CapabilityCard, EndpointInfo, Fact, ModelInfo, Role } from "../protocol/models.ts";
 import { classify, errorText } from "./classify.ts";
-import { clocked, type Deadlines } from "./clocks.ts";
-import { Evidence, notInTime, slowDetail, soonOf, unknownCard } from "./endpoint-state.ts";
+import { clocked } from "./clocks.ts";
+import { type EndpointOptions, Evidence, notInTime, slowDetail, soonOf, unknownCard } from "./endpoint-state.ts";
 import { type OllamaTraits, ollamaWire } from "./ollama-chat.ts";
 import { endpointName } from "./profiles.ts";
-import { readText, type Transport } from "./transport.ts";
-
-export interface EndpointOptions {
-  readonly url: string;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly deadlines?: Partial<Deadlines>;
-  readonly name?: string;
-}
+import { readText } from "./transport.ts";
 
 const Tags = z.looseObject({
   models: z.array(
@@ -115,7 +107,7 @@ class OllamaEndpoint implements Endpoint {
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.url = options.url;
-    this.name = options.name ?? endpointName("ollama", options.url);
+    this.name = endpointName("ollama", options.url);
   }
 
   /** GETs, and /api/show once per digest, which only reads. */

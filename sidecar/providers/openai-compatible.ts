@@ -20,11 +20,7 @@ export interface OpenAiWireOptions {
 }
 
 /** The request body: unset fields are absent, never null; no seed, no tools. */
-export function openAiBody(
-  request: ModelRequest,
-  model: string,
-  profile: Profile,
-): { readonly [key: string]: unknown } {
+function openAiBody(request: ModelRequest, model: string, profile: Profile): { readonly [key: string]: unknown } {
   return {
     model,
     messages: request.messages.map(({ role, content }) => ({ role, content })),

@@ -4,9 +4,10 @@ import { toPodiumError } from "../protocol/errors.ts";
 import type { CapabilityCard, EndpointInfo, Flavour, ModelInfo, Role } from "../protocol/models.ts";
 import { badOutput, classify, errorText } from "./classify.ts";
 import { clocked } from "./clocks.ts";
+import type { EndpointOptions } from "./endpoint-state.ts";
 import { Evidence, notInTime, slowDetail, soonOf, unknownCard } from "./endpoint-state.ts";
 import { parseJson } from "./lines.ts";
-import type { EndpointOptions } from "./ollama.ts";
+import { trainedContext } from "./mlx-config.ts";
 import { openAiWire } from "./openai-compatible.ts";
 import { endpointName, profiles } from "./profiles.ts";
 import { readText } from "./transport.ts";
@@ -70,7 +71,7 @@ class OpenAiEndpoint implements Endpoint {
     this.#options = options;
     this.url = options.url;
     this.flavour = flavour;
-    this.name = options.name ?? endpointName(flavour, options.url);
+    this.name = endpointName(flavour, options.url);
   }
 
   async look(signal: AbortSignal): Promise<EndpointInfo> {
@@ -78,7 +79,10 @@ class OpenAiEndpoint implements Endpoint {
     const base = { url: this.url, flavour: this.flavour };
     try {
       const [listed, health, studio] = await Promise.all([this.#list(soon), this.#health(soon), this.#studio(soon)]);
-      const models = listed.map((model) => this.#info(model, listed.length, health, studio));
+      const trained = await this.#trained(listed);
+      const models = listed.map((model) =>
+        this.#info(model, listed.length, health, studio, trained.get(model.id) ?? null),
+      );
       const chat = models.filter(({ roles: able }) => able.includes("main")).length;
       const judged = this.#evidence.state(chat, `${this.url} runs but lists no model; load one there.`);
       return {
@@ -168,7 +172,20 @@ class OpenAiEndpoint implements Endpoint {
     return parsed.success ? parsed.data.models : [];
   }
 
-  #info(listed: Listed, count: number, health: Health | null, studio: readonly StudioModel[]): ModelInfo {
+  /** Windows by id that lie on this machine's disk; the MLX servers do not tell them. */
+  async #trained(listed: readonly Listed[]): Promise<ReadonlyMap<string, number | null>> {
+    const cache = this.#options.modelCache;
+    if (cache === undefined || this.flavour === "lmstudio" || this.flavour === "openai-compatible") return new Map();
+    return new Map(await Promise.all(listed.map(async ({ id }) => [id, await trainedContext(id, cache)] as const)));
+  }
+
+  #info(
+    listed: Listed,
+    count: number,
+    health: Health | null,
+    studio: readonly StudioModel[],
+    trained: number | null,
+  ): ModelInfo {
     const known = studio.find(({ key }) => key === listed.id);
     const named = health?.loaded_model ?? health?.model_name ?? health?.model_id;
     const loaded = known
@@ -180,7 +197,7 @@ class OpenAiEndpoint implements Endpoint {
       loaded,
       ...(known?.size_bytes ? { sizeBytes: Math.round(known.size_bytes) } : {}),
       context: {
-        trained: whole(known?.max_context_length),
+        trained: whole(known?.max_context_length) ?? trained,
         allocated: whole(known?.loaded_instances?.[0]?.config?.context_length) ?? limit,
       },
       roles: roles(listed, known),

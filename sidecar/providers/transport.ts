@@ -8,7 +8,7 @@ import { egress, type Network, refused, within } from "./egress.ts";
 /** What happened on the wire, for the clocks: the socket is open, the answer's headers came, some bytes came. */
 export type Pulse = (beat: "connected" | "headers" | "bytes" | "token") => void;
 
-export interface Outgoing {
+interface Outgoing {
   readonly url: string;
   readonly method: "GET" | "POST";
   readonly body?: string;
@@ -28,7 +28,8 @@ export interface Incoming {
 }
 
 export interface Transport {
-  readonly network: Network;
+  /** The setting now. */
+  network(): Network;
   /** Resolves with the headers. Throws `unreachable`, `bad_request` (closed without an answer), `bad_output` (redirect) or `cancelled`. */
   send(outgoing: Outgoing): Promise<Incoming>;
   close(): Promise<void>;
@@ -38,12 +39,12 @@ const highWater = 256 * 1024;
 
 /** Lookup that hides every address the network setting does not allow. */
 const guardedLookup =
-  (network: Network): LookupFunction =>
+  (network: () => Network): LookupFunction =>
   (hostname, options, callback) => {
-    const allowed: Network = hostname === "localhost" ? "local" : network;
+    const allowed: Network = hostname === "localhost" ? "local" : network();
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       const [first, ...rest] = error ? [] : addresses.filter(({ address }) => within(address, allowed));
-      if (error || !first) callback(error ?? refused(hostname, network), "", 0);
+      if (error || !first) callback(error ?? refused(hostname, allowed), "", 0);
       else if (options.all) callback(null, [first, ...rest]);
       else callback(null, first.address, first.family);
     });
@@ -142,19 +143,25 @@ class Exchange implements Dispatcher.DispatchHandler {
 }
 
 /** The only way to a model server. Deadlines belong to the callers, except the one to connect. Ms. */
-export function createTransport(options: { readonly network: Network; readonly connectMs?: number }): Transport {
+export function createTransport(options: {
+  /** The setting, or how to read it: asked at every send. */
+  readonly network: Network | (() => Network);
+  readonly connectMs?: number;
+}): Transport {
+  const { network } = options;
+  const current = typeof network === "function" ? network : () => network;
   const agent = new Agent({
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: options.connectMs ?? 2000, lookup: guardedLookup(options.network) },
+    connect: { timeout: options.connectMs ?? 2000, lookup: guardedLookup(current) },
   });
   return {
-    network: options.network,
+    network: current,
     async send(outgoing) {
       const url = URL.parse(outgoing.url);
       if (!url)
         throw new PodiumError("bad_request", `"${outgoing.url}" is not an address; write it as http://host:port.`);
-      const { host, loopback } = egress(url, options.network);
+      const { host, loopback } = egress(url, current());
       const exchange = new Exchange(outgoing);
       agent.dispatch(
         {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -118,6 +118,16 @@ describe("discover", () => {
     await Promise.all([server.close(), transport.close()]);
   });
 
+  it("a wrong address is shown as down and hides nobody", async () => {
+    const server = await fakeOllama();
+    const seen = await found(["http://", server.url]);
+    assert.deepEqual(
+      seen.map(({ state }) => state),
+      ["answers", "down"],
+    );
+    await server.close();
+  });
+
   it("reads addresses as people write them", () => {
     assert.equal(serverUrl("0.0.0.0", "11434"), "http://127.0.0.1:11434");
     assert.equal(serverUrl(":8080"), "http://127.0.0.1:8080");
@@ -148,6 +158,22 @@ describe("egress", () => {
       else assert.throws(() => egress(new URL(url), network), PodiumError);
     });
   }
+});
+
+describe("trained window of an MLX model", () => {
+  it("is read from config.json in the local cache", async () => {
+    const cache = mkdtempSync(join(tmpdir(), "podium-cache-"));
+    const snapshot = join(cache, "models--fake--mlx-1b", "snapshots", "abc");
+    mkdirSync(snapshot, { recursive: true });
+    writeFileSync(join(snapshot, "config.json"), JSON.stringify({ text_config: { max_position_embeddings: 32768 } }));
+    const server = await fakeMlx();
+    const transport = createTransport({ network: "local" });
+    const options = { servers: [server.url], extra: [], detect: false, transport, clock: realClock, modelCache: cache };
+    const [endpoint] = await discover(options);
+    assert.equal((await endpoint?.look(signal))?.models[0]?.context.trained, 32768);
+    await Promise.all([server.close(), transport.close()]);
+    rmSync(cache, { recursive: true });
+  });
 });
 
 describe("installed", () => {

@@ -75,7 +75,7 @@ export interface FakeWire {
   refusal(text: string): string;
 }
 
-export const pieces = (text: string | readonly string[]): readonly string[] =>
+const pieces = (text: string | readonly string[]): readonly string[] =>
   typeof text === "string" ? (text.match(/\s*\S+|\s+$/g) ?? []) : text;
 
 const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms).unref());
