@@ -28,6 +28,7 @@ export async function makeWorld() {
   const port = await freePort();
   const env = {
     PODIUM_HOME: home,
+    PODIUM_LANES: home,
     PODIUM_SERVERS: `http://127.0.0.1:${port}`,
     PODIUM_TEST_PORT: String(port),
     PODIUM_IDLE_MS: "2000",
