@@ -1,33 +1,27 @@
-import { evaluate, evaluateCondition } from "../graph/evaluate.ts";
+import type { Action } from "../graph/action.ts";
 import type { Parse } from "../graph/expression.ts";
-import type { Frame, Place, StartCause } from "../graph/place.ts";
+import type { Place, StartCause } from "../graph/place.ts";
 import { retryDelay, willRetry } from "../graph/retry.ts";
-import type { Action } from "../graph/schedule.ts";
 import { evaluateWith } from "../graph/template.ts";
-import { endScopeOf, scopeOf } from "../graph/view.ts";
+import { scopeOf } from "../graph/view.ts";
 import type { Step, StepResult } from "../ports.ts";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
-import type { DurableBody, EphemeralBody, Ref, RunEvent } from "../protocol/events.ts";
+import type { DurableBody, EphemeralBody, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
-import { freezeDeep, isList, toJson } from "../state/codec.ts";
+import { freezeDeep, toJson } from "../state/codec.ts";
+import { armTimeout, untilAborted } from "./abort.ts";
+import { createDecisions, type Decisions } from "./decide.ts";
 import type { GenerationSink } from "./generation.ts";
 import { createJournal, type Journal } from "./journal.ts";
-import {
-  createContext,
-  type EnginePorts,
-  type Invocation,
-  type OperationScope,
-  type RunInfo,
-  waitsForModel,
-} from "./operations.ts";
+import { loadRef } from "./load-ref.ts";
+import { createContext } from "./operations.ts";
 import { applyToRecord, notesOf, type RunRecord } from "./record.ts";
+import { type EnginePorts, type Invocation, type OperationScope, type RunInfo, waitsForModel } from "./scope.ts";
+import { askOutcome } from "./unknown.ts";
 
 /** Crashes in a row after which an instance is not started again by itself. */
 const crashLimit = 3;
-/** How long an operation with an effect may take to settle after its run was aborted, ms. */
-const settleMs = 5000;
-
 export interface ExecutorOptions {
   readonly ports: EnginePorts;
   readonly info: RunInfo;
@@ -56,6 +50,7 @@ export class Executor {
   readonly #held = new Map<string, (value: Json) => void>();
   readonly #timers = new AbortController();
   readonly #scope: OperationScope;
+  readonly #decisions: Decisions;
   /** The value that the next appended step-end carries, so that it need not be read back. */
   #delta: Json | undefined;
   #waits = 0;
@@ -77,6 +72,7 @@ export class Executor {
       },
       (event) => options.onDurable(event),
     );
+    this.#decisions = createDecisions({ ...options, refOf: this.journal.refOf });
     this.#scope = {
       ports,
       info,
@@ -155,9 +151,11 @@ export class Executor {
           this.#wait(action.place, action.at);
         } else if (action.type === "end-run") {
           isSynced = true;
-          this.#append(this.#endRun(action.error));
+          this.#append(this.#decisions.endRun(action.error));
         } else {
-          for (const body of this.#bodiesOf(action)) this.#append(body);
+          const { bodies: made, value } = this.#decisions.bodiesOf(action);
+          this.#delta = value;
+          for (const body of made) this.#append(body);
         }
         this.#abortDoomed();
       }
@@ -212,7 +210,7 @@ export class Executor {
         this.#append({ kind: "step-park", instance, reason: "crash_loop", detail });
         return null;
       }
-      const unknown = this.#unknownOutcome(place, step);
+      const unknown = this.#unknownOutcome(instance, step);
       if (unknown) {
         for (const body of unknown) this.#append(body);
         return null;
@@ -223,137 +221,13 @@ export class Executor {
   }
 
   /** An unsafe operation, or a step with unsafe code of its own, was interrupted: only a person can say what happened. */
-  #unknownOutcome(place: Place, step: Step): readonly DurableBody[] | null {
+  #unknownOutcome(instance: string, step: Step): readonly DurableBody[] | null {
     const { ports, info, record } = this.#options;
-    const { instance } = place;
     const open = [...notesOf(record, instance).ops.values()].find(
       (op) => op.status === "open" && op.effect === "unsafe" && op.resolved === null && !op.stale,
     );
-    if (!open && step.effect !== "unsafe") return null;
-    const name = step.effect === "unsafe" ? step.name : "an operation";
-    const title = `It is not known whether ${name} of ${instance} took effect before Podium stopped. Run it again, take it as done, or skip the step?`;
-    const op = step.effect === "unsafe" ? -1 : (open?.ordinal ?? -1);
-    const show: Json = { instance, op };
-    return [
-      {
-        kind: "ask",
-        instance,
-        op,
-        ask: ports.ids.next("ask"),
-        askKind: "grant",
-        title,
-        show,
-        digest: ports.digest(JSON.stringify([info.run, instance, show])),
-        reason: "unsafe_unknown",
-      },
-      { kind: "step-park", instance, reason: "unsafe_unknown", detail: title },
-    ];
-  }
-
-  /** The events of an action that needs nothing but the state: choices, ends of items and maps, skips, failures. */
-  #bodiesOf(action: Exclude<Action, { type: "start" | "wait" | "end-run" }>): readonly DurableBody[] {
-    if (action.type === "skip") return [{ kind: "step-skip", instance: action.place.instance }];
-    if (action.type === "fail") {
-      return [{ kind: "step-error", instance: action.instance, attempt: 1, ms: 0, error: action.error }];
-    }
-    const instance = action.type === "end-item" ? action.instance : action.place.instance;
-    try {
-      if (action.type === "choose") return [this.#choice(action.place)];
-      if (action.type === "open") return [this.#opening(action.place)];
-      if (action.type === "end-item") return this.#endItem(action.frame);
-      return this.#endMap(action.place);
-    } catch (error) {
-      const shape = toPodiumError(error, "expr_type").toShape();
-      return [{ kind: "step-error", instance, attempt: 1, ms: 0, error: shape }];
-    }
-  }
-
-  #choice(place: Place): DurableBody {
-    const scope = scopeOf(place, this.#options.info.input);
-    const taken = place.planned.arms.find(
-      (arm) => arm.when === null || evaluateCondition(arm.when, scope, this.#options.parse),
-    );
-    const edges = taken ? [taken.name] : [];
-    return { kind: "step-end", instance: place.instance, attempt: 1, ms: 0, edges };
-  }
-
-  #opening(place: Place): DurableBody {
-    return { kind: "map-open", instance: place.instance, n: this.#listOf(place).length };
-  }
-
-  /** The items of a map. Only their number is recorded: the state they come from is, so the same list comes again. */
-  #listOf(place: Place): readonly Json[] {
-    const { node } = place.planned;
-    if (place.list || node.kind !== "map") return place.list ?? [];
-    this.#restoreLists(place.frame);
-    const { info, parse } = this.#options;
-    const list = evaluate(parse(node.list), scopeOf(place, info.input));
-    if (list !== null && !isList(list)) {
-      throw new PodiumError("expr_type", `each of ${place.instance} needs a list; ${node.list} is something else.`);
-    }
-    place.list = list ?? [];
-    return place.list;
-  }
-
-  #restoreLists(frame: Frame): void {
-    for (let at: Frame | null = frame; at; at = at.owner?.frame ?? null) {
-      if (at.kind === "item" && at.owner && at.owner.list === null) this.#listOf(at.owner);
-    }
-  }
-
-  #endItem(frame: Frame): readonly DurableBody[] {
-    const map = frame.owner?.planned.node;
-    if (map?.kind !== "map") return [];
-    const { info, parse } = this.#options;
-    this.#restoreLists(frame);
-    const scope = endScopeOf(frame, info.input);
-    const kept = map.keep === undefined || evaluateCondition(map.keep, scope, parse);
-    const last = map.nodes.at(-1);
-    const value = kept
-      ? map.yield === undefined
-        ? last
-          ? (scope(last.id) ?? null)
-          : null
-        : evaluate(parse(map.yield), scope)
-      : null;
-    this.#delta = value;
-    const end: DurableBody = {
-      kind: "step-end",
-      instance: frame.instance,
-      attempt: 1,
-      ms: 0,
-      kept,
-      ...(kept ? { delta: this.journal.refOf(value) } : {}),
-    };
-    if (!kept || map.emit === undefined) return [end];
-    return [end, { kind: "signal", instance: frame.instance, name: map.emit, value }];
-  }
-
-  #endMap(place: Place): readonly DurableBody[] {
-    const { instance, items } = place;
-    const failed = items.filter((item) => item.end?.error);
-    const first = failed[0]?.end?.error;
-    if (first && failed.length === items.length) {
-      const error = { ...first, message: `All ${items.length} items failed; the first: ${first.message}` };
-      return [{ kind: "step-error", instance, attempt: 1, ms: 0, error }];
-    }
-    const value = items.flatMap((item) => (item.end?.kept ? [item.end.value] : []));
-    this.#delta = value;
-    return [{ kind: "step-end", instance, attempt: 1, ms: 0, delta: this.journal.refOf(value) }];
-  }
-
-  #endRun(failure: (Action & { type: "end-run" })["error"]): DurableBody {
-    const { record, ir, info, parse } = this.#options;
-    const { root } = record.schedule;
-    const denied = root.places.some((place) => place.denied) ? { denied: true } : {};
-    const degraded = record.degraded ? { degraded: true } : {};
-    if (failure) return { kind: "run-end", status: "failed", error: failure, ...degraded };
-    try {
-      const output = evaluate(parse(ir.output), endScopeOf(root, info.input));
-      return { kind: "run-end", status: "succeeded", output: this.journal.refOf(output), ...denied, ...degraded };
-    } catch (error) {
-      return { kind: "run-end", status: "failed", error: toPodiumError(error, "expr_type").toShape(), ...degraded };
-    }
+    if (step.effect === "unsafe") return askOutcome(ports, info.run, instance, -1, "Podium stopped");
+    return open ? askOutcome(ports, info.run, instance, open.ordinal, "Podium stopped") : null;
   }
 
   #abortDoomed(): void {
@@ -427,17 +301,21 @@ export class Executor {
           this.journal.ride(ask);
         }),
     };
-    if (node.timeoutMs !== undefined) this.#armTimeout(node.timeoutMs, controller, ended.signal);
+    if (node.timeoutMs !== undefined) armTimeout(ports.clock, node.timeoutMs, controller, ended.signal);
     const finish = (): number => {
       ended.abort();
       this.#running.delete(running);
       return Math.round(ports.clock.monotonic() - began);
     };
     try {
-      this.#restoreLists(place.frame);
+      this.#decisions.restoreLists(place.frame);
       const inputs = evaluateWith(node.with, scopeOf(place, info.input), parse);
       const work = step.run({ with: inputs, config: node.config }, createContext(this.#scope, invocation));
-      const outcome = await Promise.race([work, dropped, this.#aborted(controller.signal, work, ended.signal)]);
+      const outcome = await Promise.race([
+        work,
+        dropped,
+        untilAborted(ports.clock, controller.signal, work, ended.signal),
+      ]);
       if (outcome === "dropped" || !this.#running.has(running)) {
         ended.abort();
         return;
@@ -452,31 +330,6 @@ export class Executor {
       }
       await this.#stepFailed(place, attempt, finish(), toPodiumError(error, "step_failed"), invocation);
     }
-  }
-
-  /** Rejects once aborted work has had its time to settle; an operation that ignores its signal is left behind. */
-  async #aborted(signal: AbortSignal, work: Promise<StepResult>, ended: AbortSignal): Promise<never> {
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve(), { once: true });
-        ended.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
-    if (ended.aborted) return new Promise<never>(() => undefined);
-    const settled = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    await Promise.race([settled, this.#options.ports.clock.sleep(settleMs, ended).catch(() => undefined)]);
-    throw signal.reason;
-  }
-
-  #armTimeout(ms: number, controller: AbortController, ended: AbortSignal): void {
-    const arm = async (): Promise<void> => {
-      await this.#options.ports.clock.sleep(ms, ended);
-      controller.abort(new PodiumError("deadline", `The step took longer than its timeout of ${ms / 1000} s.`));
-    };
-    arm().catch(() => undefined);
   }
 
   async #finishStep(place: Place, attempt: number, ms: number, result: StepResult, degraded: boolean): Promise<void> {
@@ -505,7 +358,7 @@ export class Executor {
     error: PodiumError,
     invocation: Invocation,
   ): Promise<void> {
-    const { record, ports } = this.#options;
+    const { record, ports, info } = this.#options;
     const { instance } = place;
     if (this.#isDraining) {
       this.#settle();
@@ -518,8 +371,7 @@ export class Executor {
     const isUnsafe = (op: number): boolean => notesOf(record, instance).ops.get(op)?.effect === "unsafe";
     const unsafe = invocation.effect === "unsafe" ? -1 : [...invocation.openEffects].find(isUnsafe);
     if (unsafe !== undefined && error.code === "deadline") {
-      const bodies = this.#unknownAfterDeadline(instance, unsafe);
-      await this.#advance(bodies, "synced");
+      await this.#advance(askOutcome(ports, info.run, instance, unsafe, "its timeout"), "synced");
       return;
     }
     const shape = error.toShape();
@@ -529,18 +381,6 @@ export class Executor {
     const at = ports.clock.now() + retryDelay(place.retries);
     const retry: DurableBody[] = isRetried ? [{ kind: "step-retry", instance, attempt, at }] : [];
     await this.#advance([failed, ...retry], "written");
-  }
-
-  #unknownAfterDeadline(instance: string, op: number): readonly DurableBody[] {
-    const { ports, info } = this.#options;
-    const show: Json = { instance, op };
-    const title = `It is not known whether an operation of ${instance} took effect before its timeout. Run it again, take it as done, or skip the step?`;
-    const digest = ports.digest(JSON.stringify([info.run, instance, show]));
-    const ask = ports.ids.next("ask");
-    return [
-      { kind: "ask", instance, op, ask, askKind: "grant", title, show, digest, reason: "unsafe_unknown" },
-      { kind: "step-park", instance, reason: "unsafe_unknown", detail: title },
-    ];
   }
 
   #fail(error: PodiumError): void {
@@ -582,13 +422,3 @@ export class Executor {
 
 /** Cheap for what is plain already; a step of somebody's own may return anything. */
 const plain = (value: unknown): Json => toJson(value);
-
-/** Reads the value that a reference stands for. */
-export async function loadRef(ports: Pick<EnginePorts, "store">, ref: Ref): Promise<Json> {
-  if ("inline" in ref) return ref.inline;
-  const json = await ports.store.getBlob(ref.blob);
-  if (json === null)
-    throw new PodiumError("data_corrupt", `A stored value (${ref.blob.slice(0, 12)}) is missing; run it again.`);
-  const value: unknown = JSON.parse(json);
-  return toJson(value);
-}

@@ -3,9 +3,9 @@ import type { RunStore } from "../ports.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import type { RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
-import { loadRef } from "./executor.ts";
-import type { RunInfo } from "./operations.ts";
+import { loadRef } from "./load-ref.ts";
 import { applyToRecord, createRecord, type RunRecord } from "./record.ts";
+import type { RunInfo } from "./scope.ts";
 
 const page = 500;
 

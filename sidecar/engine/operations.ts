@@ -1,76 +1,15 @@
 import { orderKey } from "../graph/paths.ts";
-import type { Place, StartCause } from "../graph/place.ts";
-import type {
-  CallClass,
-  Clock,
-  Digest,
-  Ids,
-  ModelRequest,
-  Models,
-  RunStore,
-  Step,
-  StepContext,
-  Tool,
-} from "../ports.ts";
+import type { StepContext } from "../ports.ts";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
-import type { DurableBody, Effect, EphemeralBody, ParkReason, Ref, RunSettings, Timings } from "../protocol/events.ts";
+import type { DurableBody, Effect, ParkReason, Ref, Timings } from "../protocol/events.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import { canonicalJson } from "../state/codec.ts";
 import { type GenerationSink, readGeneration } from "./generation.ts";
-import { type Journal, putBlob } from "./journal.ts";
-import { isGranted, type Notes, notesOf, type RunRecord } from "./record.ts";
+import { putBlob } from "./journal.ts";
+import { isGranted, type Notes, notesOf } from "./record.ts";
+import { answerOf, errorOf, type ModelCall, noModel, requestJson, sameType } from "./recorded.ts";
 import { createOrdinals, replayOf } from "./replay.ts";
-
-/** What the engine was given when it was wired. */
-export interface EnginePorts {
-  readonly store: RunStore;
-  readonly models: Models;
-  readonly tools: ReadonlyMap<string, Tool>;
-  readonly steps: ReadonlyMap<string, Step>;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly digest: Digest;
-}
-
-/** What stays the same for all steps of a run. */
-export interface RunInfo {
-  readonly run: string;
-  readonly input: JsonObject;
-  readonly settings: RunSettings;
-  readonly root: string;
-  readonly trusted: boolean;
-  readonly env: { readonly [name: string]: string };
-  readonly class: CallClass;
-}
-
-/** One invocation of one step. */
-export interface Invocation {
-  readonly place: Place;
-  readonly attempt: number;
-  readonly cause: StartCause;
-  readonly effect: Effect;
-  readonly signal: AbortSignal;
-  /** Records `bodies` and the park, and drops the step's promise. */
-  park(reason: ParkReason, detail: string, bodies: readonly DurableBody[]): void;
-  /** Drops the step's promise without a record: it is invoked again at the next start. */
-  drop(): void;
-  /** For a step that must not be invoked again: resolves with the answer, without parking. */
-  hold(ask: DurableBody & { kind: "ask" }): Promise<Json>;
-  /** True when no operation may begin any more: the hub drains, or the step was dropped. */
-  isClosed(): boolean;
-  readonly openEffects: Set<number>;
-  degraded: boolean;
-}
-
-export interface OperationScope {
-  readonly ports: EnginePorts;
-  readonly info: RunInfo;
-  readonly record: RunRecord;
-  readonly journal: Journal;
-  readonly generations: Set<GenerationSink>;
-  live(body: EphemeralBody): void;
-  load(ref: Ref): Promise<Json>;
-}
+import { type Invocation, type OperationScope, waitsForModel } from "./scope.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 const noTime: Timings = { waitMs: 0, loadMs: 0, promptMs: 0, tokensMs: 0, toolMs: 0, youMs: 0 };
@@ -89,9 +28,6 @@ interface Operation {
   readonly grant: { readonly title: string; readonly show: Json } | null;
   readonly act: (ordinal: number) => Promise<Ended>;
 }
-
-/** True when the run goes on later instead of failing, should no model be there (PRODUCT 4.1). */
-export const waitsForModel = (record: RunRecord): boolean => record.hadModel || record.adopted;
 
 class Operations {
   readonly #scope: OperationScope;
@@ -396,47 +332,6 @@ class Operations {
   }
 }
 
-type ModelCall = Omit<ModelRequest, "contextTokens" | "keepAlive">;
-
-const requestJson = (request: ModelCall): JsonObject => ({
-  messages: request.messages.map(({ role, content }) => ({ role, content })),
-  maxTokens: request.maxTokens,
-  temperature: request.temperature,
-  think: request.think,
-  ...(request.schema === undefined ? {} : { schema: request.schema }),
-});
-
-const noModel = (role: string): PodiumError =>
-  new PodiumError(
-    "provider_unavailable",
-    `No model can answer for the role ${role}; start a model server, for example: ollama serve.`,
-  );
-
-const errorOf = (shape: {
-  code: PodiumError["code"];
-  message: string;
-  retryable: boolean;
-  reason?: string | undefined;
-}): PodiumError =>
-  new PodiumError(shape.code, shape.message, {
-    retryable: shape.retryable,
-    ...(shape.reason === undefined ? {} : { reason: shape.reason }),
-  });
-
-type Answer = Awaited<ReturnType<StepContext["model"]>>;
-const isAnswer = (value: unknown): value is Answer =>
-  typeof value === "object" &&
-  value !== null &&
-  "text" in value &&
-  "finish" in value &&
-  "model" in value &&
-  "usage" in value;
-
-function answerOf(value: Json): Answer {
-  if (isAnswer(value)) return value;
-  throw new PodiumError("data_corrupt", "The recorded answer of a model cannot be read; run the step again.");
-}
-
 /** What a step gets: everything it does through this is recorded, and replayed instead of done again. */
 export function createContext(scope: OperationScope, invocation: Invocation): StepContext {
   const operations = new Operations(scope, invocation);
@@ -472,12 +367,4 @@ export function createContext(scope: OperationScope, invocation: Invocation): St
       invocation.degraded = true;
     },
   };
-}
-
-/** A replayed value has the type it had when it was recorded, which no runtime check can name. */
-function sameType<T extends Json>(live: { readonly value: T } | null, recorded: Json): T {
-  const isRecorded = (_value: Json): _value is T => true;
-  if (live) return live.value;
-  if (isRecorded(recorded)) return recorded;
-  throw new PodiumError("data_corrupt", "A recorded value cannot be read; run the step again.");
 }

@@ -9,8 +9,8 @@ import { foldRun, type RunView } from "../protocol/run.ts";
 import { type Answerer, answerBodies, openAsk } from "./answer.ts";
 import { Executor } from "./executor.ts";
 import { type Loaded, loadRun, readLog } from "./load.ts";
-import type { EnginePorts, RunInfo } from "./operations.ts";
 import { createRecord } from "./record.ts";
+import type { EnginePorts, RunInfo } from "./scope.ts";
 import { exportLog, importLog } from "./transfer.ts";
 
 export interface StartInput {
@@ -207,7 +207,7 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
       const { idem } = input;
       if (idem === null) return begin(input);
       const pending = starting.get(idem);
-      if (pending) return pending;
+      if (pending !== undefined) return await pending;
       const first = store.byIdempotencyKey(idem).then((known) => known ?? begin(input));
       starting.set(idem, first);
       try {

@@ -2,30 +2,14 @@ import type { ErrorShape } from "../protocol/errors.ts";
 import type { ParkReason, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
+import { type Action, failedOf, failuresOf } from "./action.ts";
 import { compareOrder } from "./paths.ts";
 import { type Frame, openFrame, type Place, type StartCause } from "./place.ts";
 import { type PlannedList, planOf } from "./plan.ts";
 import { willRetry } from "./retry.ts";
 
-/** What the executor has to do next; each is answered by an event that is applied to the schedule. */
-export type Action =
-  | { readonly type: "start"; readonly place: Place; readonly cause: StartCause }
-  | { readonly type: "wait"; readonly place: Place; readonly at: number }
-  | { readonly type: "skip"; readonly place: Place }
-  | { readonly type: "choose"; readonly place: Place }
-  | { readonly type: "open"; readonly place: Place }
-  | { readonly type: "end-item"; readonly frame: Frame; readonly instance: string }
-  | { readonly type: "end-map"; readonly place: Place }
-  | { readonly type: "fail"; readonly instance: string; readonly error: ErrorShape }
-  | { readonly type: "end-run"; readonly error: ErrorShape | null };
-
 /** Parks that only an answer ends; the others are left by a resume. */
 const asked: ReadonlySet<ParkReason> = new Set(["ask", "budget", "unsafe_unknown"]);
-
-const failedOf = (map: Place): Json =>
-  map.items.flatMap(({ index, end }) =>
-    end?.error ? [{ index, code: end.error.code, message: end.error.message }] : [],
-  );
 
 /**
  * `next` of ENGINE E2, kept up to date event by event, so that a step costs the same in a graph of ten and of ten thousand.
@@ -367,24 +351,8 @@ export class Schedule {
     if (map.endedItems === map.n) this.#due.push({ type: "end-map", place: map });
   }
 
-  /** Once nothing runs inside a failing part, its failure moves one level up. */
   #settleFailures(from: Frame, through: Place | null = null): void {
-    if (through?.failing && through.running === 0) {
-      this.#due.push({ type: "fail", instance: through.instance, error: through.failing });
-    }
-    for (let frame: Frame | null = from; frame; frame = frame.owner?.frame ?? null) {
-      const { owner } = frame;
-      if (frame.failing && frame.running === 0) {
-        if (owner === null) this.#due.push({ type: "end-run", error: frame.failing });
-        else {
-          const instance = frame.kind === "item" ? frame.instance : owner.instance;
-          this.#due.push({ type: "fail", instance, error: frame.failing });
-        }
-      }
-      if (owner?.failing && owner.running === 0) {
-        this.#due.push({ type: "fail", instance: owner.instance, error: owner.failing });
-      }
-    }
+    this.#due.push(...failuresOf(from, through));
   }
 
   #admit(map: Place): void {

@@ -1,0 +1,41 @@
+import type { ErrorShape } from "../protocol/errors.ts";
+import type { Json } from "../protocol/json.ts";
+import type { Frame, Place, StartCause } from "./place.ts";
+
+/** What the executor has to do next; each is answered by an event that is applied to the schedule. */
+export type Action =
+  | { readonly type: "start"; readonly place: Place; readonly cause: StartCause }
+  | { readonly type: "wait"; readonly place: Place; readonly at: number }
+  | { readonly type: "skip"; readonly place: Place }
+  | { readonly type: "choose"; readonly place: Place }
+  | { readonly type: "open"; readonly place: Place }
+  | { readonly type: "end-item"; readonly frame: Frame; readonly instance: string }
+  | { readonly type: "end-map"; readonly place: Place }
+  | { readonly type: "fail"; readonly instance: string; readonly error: ErrorShape }
+  | { readonly type: "end-run"; readonly error: ErrorShape | null };
+
+/** What a map writes under `<id>_failed`: the items that were left out. */
+export const failedOf = (map: Place): Json =>
+  map.items.flatMap(({ index, end }) =>
+    end?.error ? [{ index, code: end.error.code, message: end.error.message }] : [],
+  );
+
+/** Once nothing runs inside a failing part, its failure moves one level up. */
+export function failuresOf(from: Frame, through: Place | null): readonly Action[] {
+  const actions: Action[] = [];
+  const failMap = (map: Place | null): void => {
+    if (map?.failing && map.running === 0) actions.push({ type: "fail", instance: map.instance, error: map.failing });
+  };
+  failMap(through);
+  for (let frame: Frame | null = from; frame; frame = frame.owner?.frame ?? null) {
+    const { owner, failing } = frame;
+    if (failing && frame.running === 0) {
+      const instance = frame.kind === "item" ? frame.instance : owner?.instance;
+      actions.push(
+        instance === undefined ? { type: "end-run", error: failing } : { type: "fail", instance, error: failing },
+      );
+    }
+    failMap(owner);
+  }
+  return actions;
+}
