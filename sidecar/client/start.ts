@@ -59,12 +59,11 @@ async function attach(record: HubRecord | null, reach: Reach): Promise<HubClient
   }
 }
 
-/** A release strictly newer than the running release replaces it; a build from a clone never does. */
+/** A newer build of the same channel replaces the running one: an update, or a clone that was built again. Channels never mix. */
 async function isOutdated(client: HubClient, reach: Reach): Promise<boolean> {
   const ours = reach.introduction.build;
   const theirs = client.record.build;
-  if (ours.channel !== "release" || theirs.channel !== "release" || !reach.mayStart) return false;
-  return theirs.builtAt < ours.builtAt && theirs.version !== ours.version;
+  return reach.mayStart && ours.channel === theirs.channel && theirs.builtAt < ours.builtAt;
 }
 
 async function replace(client: HubClient, reach: Reach): Promise<void> {

@@ -1,13 +1,13 @@
 import { realpath } from "node:fs/promises";
-import { freemem, totalmem } from "node:os";
+import { freemem, homedir, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
 import { createRuns } from "../engine/runs.ts";
 import { createModels } from "../models/models.ts";
 import type { RunObserver } from "../ports.ts";
 import type { Build } from "../protocol/hub.ts";
 import type { ModelsResult } from "../protocol/models.ts";
-import { clocked } from "../providers/clocks.ts";
-import { discover, installed } from "../providers/discover.ts";
+import { discover } from "../providers/discover.ts";
+import { installed } from "../providers/installed.ts";
 import { createTransport } from "../providers/transport.ts";
 import { createReview } from "../review/review.ts";
 import type { Handlers, Streams } from "../server/caller.ts";
@@ -64,7 +64,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
   const clock = systemClock;
   const settings = createSettings(home, env);
   const { store, recovered } = await openStore({ directory: home, clock });
-  const lanes = await openLanes(options.lanesHome, clock);
+  const lanes = await openLanes({ directory: options.lanesHome, clock });
   const transport = createTransport({ network: () => settings.machine().network });
   const models = createModels({
     endpoints: () =>
@@ -73,7 +73,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
         extra: settings.machine().servers,
         detect: settings.machine().detectServers,
         ollamaHost: env["OLLAMA_HOST"] ?? null,
-        network: settings.machine().network,
+        modelCache: join(env["HF_HOME"] ?? join(homedir(), ".cache", "huggingface"), "hub"),
         transport,
         clock,
       }),
@@ -93,10 +93,9 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     memoryBytes: totalmem(),
     pressure: async () => (freemem() / totalmem() < 0.03 ? "high" : "ok"),
     random: Math.random,
-    platform: { os: process.platform, arch: process.arch, ollamaParallel: Number(env["OLLAMA_NUM_PARALLEL"]) || null },
-    clocked: (model) => clocked(model, clock),
+    platform: { os: process.platform, arch: process.arch, ollamaParallel: Number(env["OLLAMA_NUM_PARALLEL"]) || null, addresses: ownAddresses() },
   });
-  const stopped = installed((env["PATH"] ?? "").split(process.platform === "win32" ? ";" : ":"));
+  const stopped = await installed((env["PATH"] ?? "").split(process.platform === "win32" ? ";" : ":"));
   const withInstalled = (result: ModelsResult): ModelsResult => {
     const running = new Set(result.endpoints.map(({ flavour }) => flavour));
     return { ...result, installed: stopped.filter(({ flavour }) => !running.has(flavour)) };
@@ -112,7 +111,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
   const tools = createTools({ workspace, review: createReview(), digest: sha256 });
   const agents = loadAgents(assets);
   const steps = new Map(
-    [createAskStep({ agents, digest: sha256 }), useStep, setStep, approveStep].map((step) => [step.name, step]),
+    [createAskStep({ agents }), useStep, setStep, approveStep].map((step) => [step.name, step]),
   );
   const runs = createRuns({ store, models, tools, steps, clock, ids: systemIds, digest: sha256, width: 8 });
   const workflows = createLibrary({
@@ -202,5 +201,5 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
   };
 }
 
-/** Where built-in workflows and agents lie: beside the bundle, or in the sources. */
-export const assetsOf = (dist: string): string => join(dist, "assets");
+/** Addresses of this machine's own interfaces: a server found under one of them shares this machine's GPU. */
+const ownAddresses = (): readonly string[] => Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
