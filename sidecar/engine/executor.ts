@@ -1,10 +1,9 @@
 import type { Action } from "../graph/action.ts";
 import type { Parse } from "../graph/expression.ts";
 import type { Place, StartCause } from "../graph/place.ts";
-import { retryDelay, willRetry } from "../graph/retry.ts";
 import { evaluateWith } from "../graph/template.ts";
 import { scopeOf } from "../graph/view.ts";
-import type { Step, StepResult } from "../ports.ts";
+import type { StepResult } from "../ports.ts";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
 import type { DurableBody, EphemeralBody, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
@@ -12,16 +11,18 @@ import type { Json } from "../protocol/json.ts";
 import { freezeDeep, toJson } from "../state/codec.ts";
 import { armTimeout, untilAborted } from "./abort.ts";
 import { createDecisions, type Decisions } from "./decide.ts";
+import { failureBodies } from "./failure.ts";
 import type { GenerationSink } from "./generation.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { loadRef } from "./load-ref.ts";
 import { createContext } from "./operations.ts";
-import { applyToRecord, notesOf, type RunRecord } from "./record.ts";
-import { type EnginePorts, type Invocation, type OperationScope, type RunInfo, waitsForModel } from "./scope.ts";
-import { askOutcome } from "./unknown.ts";
+import { applyToRecord, type RunRecord } from "./record.ts";
+import type { EnginePorts, Invocation, OperationScope, RunInfo } from "./scope.ts";
+import { unknownOutcome } from "./unknown.ts";
 
 /** Crashes in a row after which an instance is not started again by itself. */
 const crashLimit = 3;
+
 export interface ExecutorOptions {
   readonly ports: EnginePorts;
   readonly info: RunInfo;
@@ -210,7 +211,7 @@ export class Executor {
         this.#append({ kind: "step-park", instance, reason: "crash_loop", detail });
         return null;
       }
-      const unknown = this.#unknownOutcome(instance, step);
+      const unknown = unknownOutcome(this.#options, instance, step);
       if (unknown) {
         for (const body of unknown) this.#append(body);
         return null;
@@ -218,16 +219,6 @@ export class Executor {
     }
     this.#append(started);
     return { place, cause, attempt };
-  }
-
-  /** An unsafe operation, or a step with unsafe code of its own, was interrupted: only a person can say what happened. */
-  #unknownOutcome(instance: string, step: Step): readonly DurableBody[] | null {
-    const { ports, info, record } = this.#options;
-    const open = [...notesOf(record, instance).ops.values()].find(
-      (op) => op.status === "open" && op.effect === "unsafe" && op.resolved === null && !op.stale,
-    );
-    if (step.effect === "unsafe") return askOutcome(ports, info.run, instance, -1, "Podium stopped");
-    return open ? askOutcome(ports, info.run, instance, open.ordinal, "Podium stopped") : null;
   }
 
   #abortDoomed(): void {
@@ -358,29 +349,12 @@ export class Executor {
     error: PodiumError,
     invocation: Invocation,
   ): Promise<void> {
-    const { record, ports, info } = this.#options;
-    const { instance } = place;
     if (this.#isDraining) {
       this.#settle();
       return;
     }
-    if (error.code === "provider_unavailable" && waitsForModel(record)) {
-      await this.#advance([{ kind: "step-park", instance, reason: "provider", detail: error.message }], "written");
-      return;
-    }
-    const isUnsafe = (op: number): boolean => notesOf(record, instance).ops.get(op)?.effect === "unsafe";
-    const unsafe = invocation.effect === "unsafe" ? -1 : [...invocation.openEffects].find(isUnsafe);
-    if (unsafe !== undefined && error.code === "deadline") {
-      await this.#advance(askOutcome(ports, info.run, instance, unsafe, "its timeout"), "synced");
-      return;
-    }
-    const shape = error.toShape();
-    const failed: DurableBody = { kind: "step-error", instance, attempt, ms, error: shape };
-    const { schedule } = record;
-    const isRetried = !schedule.isDoomed(place) && willRetry(place.planned.node, shape, place.retries);
-    const at = ports.clock.now() + retryDelay(place.retries);
-    const retry: DurableBody[] = isRetried ? [{ kind: "step-retry", instance, attempt, at }] : [];
-    await this.#advance([failed, ...retry], "written");
+    const { ports, info, record } = this.#options;
+    await this.#advance(failureBodies({ ports, info, record, place, attempt, ms, error, invocation }), "written");
   }
 
   #fail(error: PodiumError): void {

@@ -1,5 +1,6 @@
 import type { ErrorShape } from "../protocol/errors.ts";
 import type { Json } from "../protocol/json.ts";
+import { compareOrder } from "./paths.ts";
 import type { Frame, Place, StartCause } from "./place.ts";
 
 /** What the executor has to do next; each is answered by an event that is applied to the schedule. */
@@ -38,4 +39,12 @@ export function failuresOf(from: Frame, through: Place | null): readonly Action[
     failMap(owner);
   }
   return actions;
+}
+
+/** Keeps ready places in graph order; a place usually belongs at the end. */
+export function insertInOrder(ready: Place[], place: Place): void {
+  let at = ready.length;
+  for (let other = ready[at - 1]; other && compareOrder(other.order, place.order) > 0; other = ready[at - 1]) at -= 1;
+  if (at === ready.length) ready.push(place);
+  else ready.splice(at, 0, place);
 }

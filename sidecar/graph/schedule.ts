@@ -2,8 +2,7 @@ import type { ErrorShape } from "../protocol/errors.ts";
 import type { ParkReason, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
-import { type Action, failedOf, failuresOf } from "./action.ts";
-import { compareOrder } from "./paths.ts";
+import { type Action, failedOf, failuresOf, insertInOrder } from "./action.ts";
 import { type Frame, openFrame, type Place, type StartCause } from "./place.ts";
 import { type PlannedList, planOf } from "./plan.ts";
 import { willRetry } from "./retry.ts";
@@ -148,11 +147,7 @@ export class Schedule {
 
   #queue(place: Place, cause: StartCause): void {
     place.cause = cause;
-    const ready = this.#ready;
-    let at = ready.length;
-    for (let other = ready[at - 1]; other && compareOrder(other.order, place.order) > 0; other = ready[at - 1]) at -= 1;
-    if (at === ready.length) ready.push(place);
-    else ready.splice(at, 0, place);
+    insertInOrder(this.#ready, place);
   }
 
   #takeDue(): Action | null {
