@@ -81,7 +81,7 @@ export class Schedule {
     if ("instance" in event) this.#reach(event.instance);
     switch (event.kind) {
       case "run-adopt":
-        for (const place of this.#places.values()) if (place.status === "running") this.#crash(place);
+        for (const place of this.#places.values()) if (place.status === "running") this.#unpark(place, "crash");
         return;
       case "run-park":
         this.paused = event.reason;
@@ -135,14 +135,9 @@ export class Schedule {
 
   #unpark(place: Place, cause: StartCause): void {
     if (cause === "resume") place.crashes = 0;
+    if (cause === "crash") place.crashes += 1;
     this.#setStatus(place, "ready");
     this.#queue(place, cause);
-  }
-
-  #crash(place: Place): void {
-    place.crashes += 1;
-    this.#setStatus(place, "ready");
-    this.#queue(place, "crash");
   }
 
   #queue(place: Place, cause: StartCause): void {
@@ -172,7 +167,7 @@ export class Schedule {
       case "skip":
         return action.place.status === "dead" && (action.place.frame.dead || !this.isDoomed(action.place));
       case "end-item":
-        return action.frame.end === null && action.frame.owner !== null && !this.#isFrameDoomed(action.frame);
+        return this.#mayEnd(action.frame);
       case "end-map":
         return action.place.status === "open" && !this.isDoomed(action.place);
       case "fail": {
@@ -185,8 +180,8 @@ export class Schedule {
     }
   }
 
-  #isFrameDoomed(frame: Frame): boolean {
-    return frame.owner !== null && (frame.owner.failing !== null || this.isDoomed(frame.owner));
+  #mayEnd({ end, owner }: Frame): boolean {
+    return end === null && owner !== null && owner.failing === null && !this.isDoomed(owner);
   }
 
   #start(frame: Frame): void {
