@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
@@ -10,7 +10,7 @@ import { copyBuild } from "./copy.ts";
 import { isAlive, readRecord } from "./record.ts";
 import { hubRuntime } from "./runtime.ts";
 
-/** What it takes to reach or start the hub. `dist` holds hub.mjs beside its native parts. */
+/** What it takes to reach or start the hub. `dist` holds hub.mjs beside its native parts, or the sources. */
 export interface Reach {
   readonly home: string;
   readonly dist: string;
@@ -85,7 +85,9 @@ function startHub(reach: Reach): { exit: number | null } {
   countStart(reach.home);
   const runtime = hubRuntime(reach.env);
   const log = openSync(logFile(reach.home), "a", 0o600);
-  const entry = join(copyBuild(reach.dist, reach.home, reach.introduction.build), "hub.mjs");
+  const folder = copyBuild(reach.dist, reach.home, reach.introduction.build);
+  const bundle = join(folder, "hub.mjs");
+  const entry = existsSync(bundle) ? bundle : join(folder, "main.ts");
   const child = spawn(runtime.file, [entry], {
     detached: true,
     stdio: ["ignore", log, log],

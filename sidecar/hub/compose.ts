@@ -25,6 +25,7 @@ import { createWorkspace } from "../workspace/workspace.ts";
 import { type AttentionBoard, createAttention } from "./attention.ts";
 import { doctor } from "./doctor.ts";
 import { createLibrary, loadAgents } from "./library.ts";
+import type { Assets } from "./paths.ts";
 import { reviewScopes } from "./scopes.ts";
 import { createSettings, type SettingsBoard } from "./settings.ts";
 import { runEnvironment, sha256, systemClock, systemIds } from "./system.ts";
@@ -34,7 +35,7 @@ export interface HubOptions {
   readonly home: string;
   /** Where lanes.db lies: the OS user's, whatever the data directory. */
   readonly lanesHome: string;
-  readonly assets: string;
+  readonly assets: Assets;
   readonly workerUrl: URL;
   readonly build: Build;
   readonly env: NodeJS.ProcessEnv;
@@ -93,7 +94,12 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     memoryBytes: totalmem(),
     pressure: async () => (freemem() / totalmem() < 0.03 ? "high" : "ok"),
     random: Math.random,
-    platform: { os: process.platform, arch: process.arch, ollamaParallel: Number(env["OLLAMA_NUM_PARALLEL"]) || null, addresses: ownAddresses() },
+    platform: {
+      os: process.platform,
+      arch: process.arch,
+      ollamaParallel: Number(env["OLLAMA_NUM_PARALLEL"]) || null,
+      addresses: ownAddresses(),
+    },
   });
   const stopped = await installed((env["PATH"] ?? "").split(process.platform === "win32" ? ";" : ":"));
   const withInstalled = (result: ModelsResult): ModelsResult => {
@@ -109,13 +115,11 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     clock,
   });
   const tools = createTools({ workspace, review: createReview(), digest: sha256 });
-  const agents = loadAgents(assets);
-  const steps = new Map(
-    [createAskStep({ agents }), useStep, setStep, approveStep].map((step) => [step.name, step]),
-  );
+  const agents = loadAgents(assets.agents);
+  const steps = new Map([createAskStep({ agents }), useStep, setStep, approveStep].map((step) => [step.name, step]));
   const runs = createRuns({ store, models, tools, steps, clock, ids: systemIds, digest: sha256, width: 8 });
   const workflows = createLibrary({
-    assets,
+    builtin: assets.workflows,
     home,
     digest: sha256,
     known: {
@@ -202,4 +206,5 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
 }
 
 /** Addresses of this machine's own interfaces: a server found under one of them shares this machine's GPU. */
-const ownAddresses = (): readonly string[] => Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+const ownAddresses = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));

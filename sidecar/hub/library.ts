@@ -25,9 +25,9 @@ function filesIn(folder: string, extension: string): { readonly file: string; re
 }
 
 /** The agents that come with Podium; a broken one is a defect of the build, so it is thrown. */
-export function loadAgents(assets: string): ReadonlyMap<string, Agent> {
+export function loadAgents(folder: string): ReadonlyMap<string, Agent> {
   return new Map(
-    filesIn(join(assets, "agents"), ".md").map(({ file, text }) => {
+    filesIn(folder, ".md").map(({ file, text }) => {
       const { agent, problems } = parseAgent(text, file);
       if (!agent) throw new PodiumError("internal", `${file}: ${problems[0]?.message ?? "not an agent"}`);
       return [agent.name, agent];
@@ -37,14 +37,15 @@ export function loadAgents(assets: string): ReadonlyMap<string, Agent> {
 
 /** Workflows of Podium, of the person and of a trusted workspace, read anew at each use so that an edit counts at once. */
 export function createLibrary(options: {
-  readonly assets: string;
+  /** Folder of the workflows that come with Podium. */
+  readonly builtin: string;
   readonly home: string;
   readonly known: KnownNames;
   readonly digest: Digest;
 }): HubParts["workflows"] {
   const registryOf = (roots: readonly string[]): Registry => {
     const files: WorkflowFile[] = [
-      ...filesIn(join(options.assets, "workflows"), ".yaml").map((entry) => ({ source: "builtin" as const, ...entry })),
+      ...filesIn(options.builtin, ".yaml").map((entry) => ({ source: "builtin" as const, ...entry })),
       ...filesIn(join(options.home, "workflows"), ".yaml").map((entry) => ({ source: "mine" as const, ...entry })),
       ...roots.flatMap((root) =>
         filesIn(join(root, ".podium", "workflows"), ".yaml").map((entry) => ({
