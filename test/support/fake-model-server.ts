@@ -28,6 +28,8 @@ export interface Script {
   readonly bytewise?: boolean;
   /** One line of this many bytes without an end. */
   readonly longLineBytes?: number;
+  /** What the server says it read of the prompt; 12 if absent, which a client may take for a cut prompt. */
+  readonly promptTokens?: number;
   readonly finish?: "stop" | "length" | "tool_calls";
   /** Closes the socket without any answer. */
   readonly closeAtOnce?: boolean;
@@ -136,7 +138,7 @@ async function playStream(response: ServerResponse, wire: FakeWire, script: Scri
   const sent = all.slice(0, limit);
   if (!(await playPieces(response, wire, script, sent))) return;
   const finish = script.finish ?? (all.length > limit ? "length" : "stop");
-  await write(response, wire.end(finish, 12, sent.length), script.bytewise === true);
+  await write(response, wire.end(finish, script.promptTokens ?? 12, sent.length), script.bytewise === true);
   response.end();
 }
 

@@ -45,13 +45,17 @@ const finding = {
   trigger: "get(k) after the deadline -> old value",
 };
 const rules = [
-  { match: "verdict", answer: { text: JSON.stringify({ verdict: "real", evidence: finding.quote }), delayMs: 300 } },
-  { match: "findings", answer: { text: JSON.stringify({ findings: [finding] }), delayMs: 600 } },
+  {
+    match: "verdict",
+    answer: { text: JSON.stringify({ verdict: "real", evidence: finding.quote }), delayMs: 300, promptTokens: 900 },
+  },
+  { match: "findings", answer: { text: JSON.stringify({ findings: [finding] }), delayMs: 600, promptTokens: 900 } },
   {
     answer: {
       text: "Entries expire after their deadline, then get returns undefined [1].",
       delayMs: 1500,
       pieceMs: 120,
+      promptTokens: 900,
     },
   },
 ];

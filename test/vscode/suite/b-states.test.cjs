@@ -22,12 +22,13 @@ const finding = {
 /** Answers a find with the planted bug, a check with yes, anything else with a cited sentence. */
 const script =
   (delayMs) =>
-  ({ prompt }) => {
+  ({ prompt, body }) => {
+    const promptTokens = Math.ceil(JSON.stringify(body.messages).length / 4);
     const text = JSON.stringify(prompt);
     if (/verdict/i.test(text))
-      return { text: JSON.stringify({ verdict: "real", evidence: "this.#entries.set(key" }), delayMs };
-    if (/finding/i.test(text)) return { text: JSON.stringify(finding), delayMs };
-    return { text: "An expired entry gives undefined [1].", delayMs, pieceMs: 50 };
+      return { text: JSON.stringify({ verdict: "real", evidence: "this.#entries.set(key" }), delayMs, promptTokens };
+    if (/finding/i.test(text)) return { text: JSON.stringify(finding), delayMs, promptTokens };
+    return { text: "An expired entry gives undefined [1].", delayMs, pieceMs: 50, promptTokens };
   };
 
 describe("status bar, by changing the world", () => {
