@@ -129,14 +129,11 @@ describe("status bar, by changing the world", () => {
   });
 
   it("bytes leave: the chosen main model runs elsewhere", async () => {
-    const settings = vscode.workspace.getConfiguration("podium");
-    await settings.update("network", "cloud", vscode.ConfigurationTarget.Global);
-    await settings.update("roles", { main: "ollama/big:cloud" }, vscode.ConfigurationTarget.Global);
+    const main = `ollama@127.0.0.1:${process.env.PODIUM_TEST_PORT}/big:cloud`;
+    const file = path.join(home, "settings.json");
+    fs.writeFileSync(file, JSON.stringify({ network: "cloud", roles: { main } }));
     await serve({ models: [{ name: "big:cloud", remoteHost: "https://ollama.com", loaded: true }] });
-    await stateOf(api, "leaving").finally(async () => {
-      await settings.update("network", undefined, vscode.ConfigurationTarget.Global);
-      await settings.update("roles", undefined, vscode.ConfigurationTarget.Global);
-    });
+    await stateOf(api, "leaving").finally(() => fs.rmSync(file));
   });
 
   it("stopped: the data cannot be opened", async () => {
