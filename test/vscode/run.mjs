@@ -8,7 +8,12 @@ import { makeWorld } from "./world.mjs";
 const restricted = process.argv.includes("--restricted");
 const timeoutMs = Number(process.env.VSCODE_TEST_TIMEOUT_MS ?? 180_000);
 const world = await makeWorld();
-const env = { ...world.env, ...(restricted ? { VSCODE_TEST_RESTRICTED: "1" } : {}) };
+const stats = process.env.PODIUM_TEST_STATS;
+const env = {
+  ...world.env,
+  ...(stats ? { PODIUM_TEST_STATS: stats } : {}),
+  ...(restricted ? { VSCODE_TEST_RESTRICTED: "1" } : {}),
+};
 const server = await startServer({ dev: true, trusted: !restricted, env });
 let code = 1;
 try {

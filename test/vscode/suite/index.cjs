@@ -19,6 +19,8 @@ exports.run = async () => {
   const { passes, failures } = await new Promise((resolve) => {
     const runner = mocha.run(() => resolve(runner.stats));
   });
+  if (process.env.PODIUM_TEST_STATS)
+    fs.writeFileSync(process.env.PODIUM_TEST_STATS, JSON.stringify({ passes, failures }));
   console.log(`[mocha] ${passes} passed, ${failures} failed`);
   if (failures) throw new Error(`${passes} passed, ${failures} failed`);
 };
