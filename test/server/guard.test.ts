@@ -115,9 +115,9 @@ const hostile = (port: number): Record<string, { headers: Headers; query?: strin
   };
 };
 
-/** Node itself refuses a request without a host with 400, before the guard sees it. */
+/** Node itself refuses a plain request without a host with 400, before the guard sees it. */
 const refusals = (headers: Headers): readonly number[] =>
-  headers.some(([name]) => name === "host") ? [401, 403] : [400];
+  headers.some(([name]) => name === "host") ? [401, 403] : [400, 403];
 
 describe("the guard of every door", () => {
   let doors: Doors;
