@@ -86,8 +86,8 @@ function runRow(row: RunRow, steps: (run: string) => Promise<readonly Row[]>): R
   return {
     id: row.run,
     label: cut(row.title ?? row.workflow),
-    description: `${time} · ${took}`,
-    tooltip: `${row.title ?? row.workflow}\n${row.workflow} · ${look.word}${row.attempts > 1 ? ` · attempt ${row.attempts}` : ""}\n${row.run}`,
+    description: took,
+    tooltip: `${row.title ?? row.workflow}\n${time} · ${row.workflow} · ${look.word}${row.attempts > 1 ? ` · attempt ${row.attempts}` : ""}\n${row.run}`,
     icon: look.icon,
     ...(look.colour === undefined ? {} : { colour: look.colour }),
     context: look.context,
