@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 const roots = ["bin", "docs", "extension", "sidecar", "test", "webview", ".ci"];
 
@@ -13,8 +13,9 @@ const pathsIn = (text: string): readonly string[] =>
 const linksIn = (text: string): readonly string[] =>
   [...text.matchAll(/\]\(([^)#\s]+)\)/g)].map(([, target = ""]) => target).filter((target) => !/^\w+:/.test(target));
 
-describe("pages at the top", () => {
-  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]) {
+describe("pages", () => {
+  const decisions = readdirSync("docs/decisions").map((name) => `docs/decisions/${name}`);
+  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...decisions]) {
     it(`${page} names only files that exist`, () => {
       const text = readFileSync(page, "utf8");
       const gone = [...pathsIn(text), ...linksIn(text)].filter((path) => !existsSync(path));
