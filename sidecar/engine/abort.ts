@@ -1,4 +1,4 @@
-import type { Clock } from "../ports.ts";
+import type { Clock, Models } from "../ports.ts";
 import { PodiumError } from "../protocol/errors.ts";
 
 /** How long work may take to settle after it was aborted, ms. */
@@ -33,4 +33,16 @@ export function armTimeout(clock: Clock, ms: number, controller: AbortController
     controller.abort(new PodiumError("deadline", `The step took longer than its timeout of ${ms / 1000} s.`));
   };
   arm().catch(() => undefined);
+}
+
+/** Begins work once discovery has looked, so that no step takes an early look for a machine without models. */
+export async function whenReady<T>(
+  ports: { readonly models: Models },
+  invocation: { isClosed(): boolean; readonly signal: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  await ports.models.ready();
+  invocation.signal.throwIfAborted();
+  if (invocation.isClosed()) return new Promise<never>(() => undefined);
+  return work();
 }

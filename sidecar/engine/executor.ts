@@ -1,4 +1,4 @@
-import type { Action } from "../graph/action.ts";
+import { type Action, handedOver } from "../graph/action.ts";
 import type { Parse } from "../graph/expression.ts";
 import type { Place, StartCause } from "../graph/place.ts";
 import { evaluateWith } from "../graph/template.ts";
@@ -9,7 +9,7 @@ import type { DurableBody, EphemeralBody, RunEvent } from "../protocol/events.ts
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
 import { freezeDeep, toJson } from "../state/codec.ts";
-import { armTimeout, untilAborted } from "./abort.ts";
+import { armTimeout, untilAborted, whenReady } from "./abort.ts";
 import { createDecisions, type Decisions } from "./decide.ts";
 import { failureBodies } from "./failure.ts";
 import type { GenerationSink } from "./generation.ts";
@@ -301,7 +301,8 @@ export class Executor {
     try {
       this.#decisions.restoreLists(place.frame);
       const inputs = evaluateWith(node.with, scopeOf(place, info.input), parse);
-      const work = step.run({ with: inputs, config: node.config }, createContext(this.#scope, invocation));
+      const context = createContext(this.#scope, invocation);
+      const work = whenReady(ports, invocation, () => step.run({ with: inputs, config: node.config }, context));
       const outcome = await Promise.race([
         work,
         dropped,
@@ -311,9 +312,8 @@ export class Executor {
         ended.abort();
         return;
       }
-      const result = outcome;
-      const value = plain(result.value);
-      await this.#finishStep(place, attempt, finish(), { ...result, value }, invocation.degraded);
+      const result = { ...outcome, value: plain(outcome.value) };
+      await this.#finishStep(place, attempt, finish(), result, invocation.degraded);
     } catch (error) {
       if (!this.#running.has(running)) {
         ended.abort();
@@ -382,6 +382,7 @@ export class Executor {
     }
     const { schedule } = this.#options.record;
     if (!schedule.ended && !this.#isDraining && this.#waits > 0) return;
+    if (this.#isDraining && schedule.root.running > 0) this.#append({ kind: "run-adopt", why: handedOver });
     this.isIdle = true;
     this.#timers.abort();
     this.journal.flush().then(

@@ -57,5 +57,8 @@ export interface OperationScope {
   load(ref: Ref): Promise<Json>;
 }
 
-/** True when the run goes on later instead of failing, should no model be there (PRODUCT 4.1). */
-export const waitsForModel = (record: RunRecord): boolean => record.hadModel || record.adopted;
+/**
+ * True when the run goes on later instead of failing, should no model be there (PRODUCT 4.1). One that is on record as
+ * degraded began without a model, so a restart does not make it wait for one.
+ */
+export const waitsForModel = (record: RunRecord): boolean => record.hadModel || (record.adopted && !record.degraded);

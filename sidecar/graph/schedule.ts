@@ -2,7 +2,7 @@ import type { ErrorShape } from "../protocol/errors.ts";
 import type { ParkReason, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
-import { type Action, failedOf, failuresOf, insertInOrder } from "./action.ts";
+import { type Action, failedOf, failuresOf, handedOver, insertInOrder } from "./action.ts";
 import { type Frame, openFrame, type Place, type StartCause } from "./place.ts";
 import { type PlannedList, planOf } from "./plan.ts";
 import { willRetry } from "./retry.ts";
@@ -81,7 +81,9 @@ export class Schedule {
     if ("instance" in event) this.#reach(event.instance);
     switch (event.kind) {
       case "run-adopt":
-        for (const place of this.#places.values()) if (place.status === "running") this.#unpark(place, "crash");
+        for (const place of this.#places.values()) {
+          if (place.status === "running") this.#unpark(place, "crash", event.why === handedOver ? 0 : 1);
+        }
         return;
       case "run-park":
         this.paused = event.reason;
@@ -133,9 +135,8 @@ export class Schedule {
     }
   }
 
-  #unpark(place: Place, cause: StartCause): void {
-    if (cause === "resume") place.crashes = 0;
-    if (cause === "crash") place.crashes += 1;
+  #unpark(place: Place, cause: StartCause, crashes = 0): void {
+    place.crashes = cause === "resume" ? 0 : place.crashes + crashes;
     this.#setStatus(place, "ready");
     this.#queue(place, cause);
   }
