@@ -82,7 +82,7 @@ export async function fakeMlx(options: FakeMlxOptions = {}): Promise<FakeServer>
       sendJson(response, { error: "max_tokens must be of type int" }, 400, headers);
       return;
     }
-    await play(response, wireFor(model), await answers(request), limit ?? 512);
+    await play(response, wireFor(model), await answers(request), limit ?? 512, request.body);
   };
   return startFake(
     {

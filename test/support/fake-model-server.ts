@@ -120,7 +120,13 @@ async function playPieces(response: ServerResponse, wire: FakeWire, script: Scri
   return true;
 }
 
-async function playStream(response: ServerResponse, wire: FakeWire, script: Script, limit: number) {
+async function playStream(
+  response: ServerResponse,
+  wire: FakeWire,
+  script: Script,
+  limit: number,
+  promptTokens: number,
+) {
   const open = () => response.writeHead(200, { "content-type": wire.contentType, ...script.headers });
   if (wire.headersFirst && script.hangAfter !== 0) open().flushHeaders();
   for (const [done, total] of script.prefill ?? []) response.write(wire.prefill(done, total));
@@ -138,19 +144,25 @@ async function playStream(response: ServerResponse, wire: FakeWire, script: Scri
   const sent = all.slice(0, limit);
   if (!(await playPieces(response, wire, script, sent))) return;
   const finish = script.finish ?? (all.length > limit ? "length" : "stop");
-  await write(response, wire.end(finish, script.promptTokens ?? 12, sent.length), script.bytewise === true);
+  await write(response, wire.end(finish, script.promptTokens ?? promptTokens, sent.length), script.bytewise === true);
   response.end();
 }
 
 /** Plays one script; resolves when the answer is over, broken or left hanging. */
-export async function play(response: ServerResponse, wire: FakeWire, answer: Answer, limit: number): Promise<void> {
+export async function play(
+  response: ServerResponse,
+  wire: FakeWire,
+  answer: Answer,
+  limit: number,
+  body: FakeRequest["body"],
+): Promise<void> {
   const script: Script = typeof answer === "string" || Array.isArray(answer) ? { text: answer } : (answer as Script);
   if (script.closeAtOnce) {
     response.socket?.destroy();
     return;
   }
   if (script.status === undefined && !script.raw) {
-    await playStream(response, wire, script, limit);
+    await playStream(response, wire, script, limit, promptTokensOf(body));
     return;
   }
   if (script.delayMs) await pause(script.delayMs);
@@ -163,6 +175,13 @@ const readBody = async (request: IncomingMessage) => {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString();
+};
+
+/** What a real server would count: about four characters a token, and never less than a template costs. */
+const promptTokensOf = (body: FakeRequest["body"]): number => {
+  const messages = (body?.["messages"] ?? []) as readonly { readonly content?: unknown }[];
+  const characters = messages.reduce((sum, { content }) => sum + (typeof content === "string" ? content.length : 0), 0);
+  return Math.max(12, Math.ceil(characters / 4));
 };
 
 const lastPrompt = (body: FakeRequest["body"]): string => {

@@ -127,7 +127,13 @@ export async function fakeOllama(options: FakeOllamaOptions = {}): Promise<FakeS
       return;
     }
     const limit = settings.num_predict ?? Number.POSITIVE_INFINITY;
-    await play(response, wireFor(model.name), await answers(request), limit < 0 ? Number.POSITIVE_INFINITY : limit);
+    await play(
+      response,
+      wireFor(model.name),
+      await answers(request),
+      limit < 0 ? Number.POSITIVE_INFINITY : limit,
+      request.body,
+    );
   };
   return startFake(
     {
