@@ -1,9 +1,9 @@
 // The figures of docs/benchmarks.md. usage: node test/bench/run.ts [--json FILE] [--rounds N] [--only SCENARIO]
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod";
+import { measureHere } from "./measure.ts";
 import { scenarios } from "./scenarios.ts";
 
 const Measured = z.object({
@@ -27,14 +27,21 @@ interface Row {
 }
 
 const { values } = parseArgs({
-  options: { json: { type: "string" }, rounds: { type: "string", default: "3" }, only: { type: "string" } },
+  options: {
+    json: { type: "string" },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string" },
+    child: { type: "string" },
+  },
 });
 const variants = ["podium", "memory", "raw"] as const;
 type Variant = (typeof variants)[number];
-const child = join(import.meta.dirname, "child.ts");
 
 function measure(scenario: string, variant: Variant): Measured {
-  const done = spawnSync(process.execPath, [child, scenario, variant], { encoding: "utf8", maxBuffer: 1e8 });
+  const done = spawnSync(process.execPath, [import.meta.filename, "--only", scenario, "--child", variant], {
+    encoding: "utf8",
+    maxBuffer: 1e8,
+  });
   if (done.status !== 0) throw new Error(`${scenario} on ${variant} failed: ${done.stderr}`);
   return Measured.parse(JSON.parse(done.stdout));
 }
@@ -116,19 +123,26 @@ function rowsOf(name: string, podium: Measured, memory: Measured, raw: Measured)
   }
 }
 
-const names = values.only === undefined ? [...scenarios.keys()] : [values.only];
-const seen = new Map<string, Measured[]>();
-for (let turn = 0; turn < Number(values.rounds); turn += 1)
-  for (const name of names)
-    for (const variant of variants) {
-      const key = `${name} ${variant}`;
-      seen.set(key, [...(seen.get(key) ?? []), measure(name, variant)]);
-    }
-const figure = (name: string, variant: Variant): Measured => middle(seen.get(`${name} ${variant}`) ?? []);
-const rows = names.flatMap((name) => rowsOf(name, figure(name, "podium"), figure(name, "memory"), figure(name, "raw")));
-for (const { name, value, unit, limit, ratio } of rows) {
-  const target = limit === undefined ? "" : `${limit} ${unit}`;
-  const verdict = ratio === undefined ? "" : ratio > 1 ? `missed ${ratio}×` : "held";
-  process.stdout.write(`${name.padEnd(44)} ${`${value} ${unit}`.padStart(16)} ${target.padStart(16)}  ${verdict}\n`);
+function main(): void {
+  const names = values.only === undefined ? [...scenarios.keys()] : [values.only];
+  const seen = new Map<string, Measured[]>();
+  for (let turn = 0; turn < Number(values.rounds); turn += 1)
+    for (const name of names)
+      for (const variant of variants) {
+        const key = `${name} ${variant}`;
+        seen.set(key, [...(seen.get(key) ?? []), measure(name, variant)]);
+      }
+  const figure = (name: string, variant: Variant): Measured => middle(seen.get(`${name} ${variant}`) ?? []);
+  const rows = names.flatMap((name) =>
+    rowsOf(name, figure(name, "podium"), figure(name, "memory"), figure(name, "raw")),
+  );
+  for (const { name, value, unit, limit, ratio } of rows) {
+    const target = limit === undefined ? "" : `${limit} ${unit}`;
+    const verdict = ratio === undefined ? "" : ratio > 1 ? `missed ${ratio}×` : "held";
+    process.stdout.write(`${name.padEnd(44)} ${`${value} ${unit}`.padStart(16)} ${target.padStart(16)}  ${verdict}\n`);
+  }
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
 }
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
+
+if (values.child === undefined) main();
+else process.stdout.write(`${JSON.stringify(await measureHere(values.only ?? "", values.child))}\n`);
