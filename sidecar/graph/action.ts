@@ -51,3 +51,10 @@ export function insertInOrder(ready: Place[], place: Place): void {
   if (at === ready.length) ready.push(place);
   else ready.splice(at, 0, place);
 }
+
+/** The map that lies deepest: an item is idle only once the maps inside it have been asked for more. */
+export function deepest(maps: Iterable<Place>): Place | undefined {
+  let found: Place | undefined;
+  for (const map of maps) if (!found || map.order.length > found.order.length) found = map;
+  return found;
+}

@@ -2,7 +2,7 @@ import type { ErrorShape } from "../protocol/errors.ts";
 import type { ParkReason, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
-import { type Action, failedOf, failuresOf, handedOver, insertInOrder } from "./action.ts";
+import { type Action, deepest, failedOf, failuresOf, handedOver, insertInOrder } from "./action.ts";
 import { type Frame, openFrame, type Place, type StartCause } from "./place.ts";
 import { type PlannedList, planOf } from "./plan.ts";
 import { willRetry } from "./retry.ts";
@@ -56,9 +56,10 @@ export class Schedule {
     for (;;) {
       const due = this.#takeDue();
       if (due) return due;
-      if (this.#maps.size === 0) break;
-      for (const map of this.#maps) this.#admit(map);
-      this.#maps.clear();
+      const map = deepest(this.#maps);
+      if (!map) break;
+      this.#maps.delete(map);
+      this.#admit(map);
     }
     while (this.root.running < width) {
       const place = this.#ready.shift();
