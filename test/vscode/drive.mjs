@@ -162,6 +162,7 @@ await drive({ trusted: true }, async ({ page, world, openView, pick, runCommand,
 
   await runCommand("Podium: Review Changes…");
   await pick("", "Staged");
+  await visible(panel.locator("body", { hasText: "review_changes" }));
   await page.keyboard.press("Control+P");
   await pick("cache.ts", "cache.ts");
   await visible(page.locator(".editor-instance .squiggly-warning").first());
