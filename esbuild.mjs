@@ -62,6 +62,8 @@ function copyAssets() {
     ["sidecar/workflows/builtin", "dist/assets/workflows"],
     ["sidecar/agents/builtin", "dist/assets/agents"],
     ["extension/media", "dist/media"],
+    ["node_modules/@vscode/codicons/dist/codicon.css", "dist/webview/codicon.css"],
+    ["node_modules/@vscode/codicons/dist/codicon.ttf", "dist/webview/codicon.ttf"],
   ]) {
     if (existsSync(from)) cpSync(from, to, { recursive: true });
   }

@@ -47,7 +47,7 @@ export function problemOf(question: InputQuestion, answer: string): string | nul
 }
 
 /** The value of an answer; undefined = left out, the workflow's default holds. */
-export function answerValue(question: InputQuestion, answer: string): Json | undefined {
+function answerValue(question: InputQuestion, answer: string): Json | undefined {
   const problem = problemOf(question, answer);
   if (problem !== null) throw new PodiumError("invalid_input", problem);
   if (answer.trim() === "" && question.optional) return undefined;

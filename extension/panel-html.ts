@@ -1,5 +1,5 @@
 /** The content policy of the run panel: own scripts by nonce, own styles, fonts and pictures, no connection to anywhere. */
-export function panelPolicy(cspSource: string, nonce: string): string {
+function panelPolicy(cspSource: string, nonce: string): string {
   return [
     "default-src 'none'",
     `img-src ${cspSource} data:`,

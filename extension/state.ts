@@ -76,7 +76,7 @@ export const isEnded = (row: RunRow): boolean =>
 export const waitingRuns = (model: Model): readonly RunRow[] =>
   model.runs.filter((row) => !isEnded(row) && row.status === "parked" && (row.waits ?? 0) > 0);
 
-export const runningRuns = (model: Model): readonly RunRow[] =>
+const runningRuns = (model: Model): readonly RunRow[] =>
   model.runs.filter((row) => !isEnded(row) && !waitingRuns(model).includes(row));
 
 /** What the servers offer, in one word: the `podium.server` context key. */

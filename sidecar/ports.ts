@@ -1,9 +1,10 @@
 import type { ErrorShape } from "./protocol/errors.ts";
-import type { DurableBody, Effect, RunEvent, RunStatus, Timings, Usage } from "./protocol/events.ts";
+import type { Effect, LiveEvent, RunEvent, Timings, Usage } from "./protocol/events.ts";
 import type { Json, JsonObject } from "./protocol/json.ts";
 import type { CapabilityCard, EndpointInfo, EndpointState, Flavour } from "./protocol/models.ts";
 import type { RunRow } from "./protocol/results.ts";
 import type { Finding, FindingSignal, HeldFinding } from "./protocol/review.ts";
+import type { TypeSpec } from "./protocol/types.ts";
 
 /** Time, as an argument. `now` is wall ms for display; `monotonic` ms is for durations and deadlines. */
 export interface Clock {
@@ -177,8 +178,8 @@ export interface Tool {
   readonly name: string;
   readonly about: string;
   readonly effect: Effect;
-  readonly input: import("./protocol/types.ts").TypeSpec;
-  readonly output: import("./protocol/types.ts").TypeSpec;
+  readonly input: TypeSpec;
+  readonly output: TypeSpec;
   run(input: JsonObject, context: ToolContext): Promise<Json>;
 }
 
@@ -219,7 +220,7 @@ export interface SearchResult {
   readonly note?: string;
 }
 
-export type DiffScope = "selection" | "file" | "unstaged" | "staged" | "working" | "branch" | "range" | "patch";
+type DiffScope = "selection" | "file" | "unstaged" | "staged" | "working" | "branch" | "range" | "patch";
 
 export interface DiffRequest {
   readonly scope: DiffScope;
@@ -259,12 +260,21 @@ export interface WorkspacePort {
   list(
     request: { readonly path?: string; readonly glob?: string },
     context: WorkspaceContext,
-  ): Promise<{ readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly truncated: boolean }>;
-  read(request: { readonly path: string; readonly from?: number; readonly to?: number }, context: WorkspaceContext): Promise<FileText>;
+  ): Promise<{
+    readonly files: readonly { readonly path: string; readonly bytes: number }[];
+    readonly truncated: boolean;
+  }>;
+  read(
+    request: { readonly path: string; readonly from?: number; readonly to?: number },
+    context: WorkspaceContext,
+  ): Promise<FileText>;
   search(request: { readonly query: string; readonly top?: number }, context: WorkspaceContext): Promise<SearchResult>;
   diff(request: DiffRequest, context: WorkspaceContext): Promise<Diff>;
   /** The whole new side of a file of a diff; null when it is not there (any more). */
-  newText(file: { readonly path: string; readonly newSide?: string }, context: WorkspaceContext): Promise<string | null>;
+  newText(
+    file: { readonly path: string; readonly newSide?: string },
+    context: WorkspaceContext,
+  ): Promise<string | null>;
   /** Ends the index worker. */
   close(): Promise<void>;
 }
@@ -303,7 +313,10 @@ export interface ReviewPort {
     newText: string | null,
     depth: "quick" | "normal",
   ): FindingSignal;
-  fold(signals: readonly FindingSignal[]): { readonly findings: readonly Finding[]; readonly heldBack: readonly HeldFinding[] };
+  fold(signals: readonly FindingSignal[]): {
+    readonly findings: readonly Finding[];
+    readonly heldBack: readonly HeldFinding[];
+  };
 }
 
 // ---- steps ---------------------------------------------------------------------------------------------------------
@@ -359,10 +372,8 @@ export interface Step {
 /** What the engine needs to know of what is going on, for lists and status lines. */
 export interface RunObserver {
   durable(event: RunEvent): void;
-  live(event: import("./protocol/events.ts").LiveEvent): void;
+  live(event: LiveEvent): void;
 }
-
-export type { DurableBody, RunEvent, RunStatus, Timings };
 
 /** sha256 of a text, in hex: an argument, so that the pure floors import no crypto. */
 export type Digest = (text: string) => string;

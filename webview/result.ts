@@ -86,7 +86,7 @@ function reviewView(
   `;
 }
 
-export function askForm(ask: AskView, actions: ResultActions): TemplateResult {
+function askForm(ask: AskView, actions: ResultActions): TemplateResult {
   return html`<section class="ask" aria-label="Waiting for you">
     <h3><i class="codicon codicon-bell-dot" aria-hidden="true"></i> ${ask.title}</h3>
     ${ask.show === undefined ? nothing : html`<pre>${typeof ask.show === "string" ? ask.show : JSON.stringify(ask.show, null, 2)}</pre>`}

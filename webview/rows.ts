@@ -3,7 +3,7 @@ import { activityText, type Live } from "../sidecar/protocol/live.ts";
 import type { RunView, StepView } from "../sidecar/protocol/run.ts";
 
 /** One phase of a bar, ms from the run's start. */
-export interface Segment {
+interface Segment {
   readonly phase: "wait" | "load" | "prompt" | "tokens" | "tool" | "you";
   readonly from: number;
   readonly to: number;

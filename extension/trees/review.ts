@@ -3,7 +3,7 @@ import { heldBack, type Model, type ReviewSession, shownFindings } from "../stat
 import { cut, type Row, type View } from "./row.ts";
 
 /** A place in the code: absolute root, path below it, 1-based lines. */
-export interface Location {
+interface Location {
   readonly root: string;
   readonly path: string;
   readonly line: number | null;

@@ -45,7 +45,7 @@ const options = {
 type Values = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
 
 /** Output formats of every command; `sarif` and `github` come with the full reviewer. */
-export type Format = "text" | "json" | "jsonl";
+type Format = "text" | "json" | "jsonl";
 export type FailOn = "high" | "medium" | "none";
 
 /** A command line, parsed once. `words` are the noun or verb and what follows it. */

@@ -42,7 +42,7 @@ function renderReview(result: ReviewResult, style: Style): string {
 }
 
 /** Where the time went, a row per step. */
-export function renderTimings(result: RunResult): string {
+function renderTimings(result: RunResult): string {
   const rows = result.timings
     .filter((row) => [row.waitMs, row.loadMs, row.promptMs, row.tokensMs, row.toolMs, row.youMs].some((ms) => ms !== 0))
     .map((row) => [
@@ -54,7 +54,7 @@ export function renderTimings(result: RunResult): string {
 }
 
 /** What left the machine, in one line. */
-export const renderEgress = (result: RunResult): string =>
+const renderEgress = (result: RunResult): string =>
   result.egress.bytes === 0
     ? "0 bytes left this machine"
     : `${result.egress.bytes} bytes left this machine, to ${result.egress.hosts.join(", ")}`;

@@ -24,7 +24,7 @@ function settingsOf(context: CliContext): PartialRunSettings {
 }
 
 /** `--require-model`; the default for a review in CI unless `--allow-degraded`. */
-export function requiresModel({ invocation, env }: CliContext): boolean {
+function requiresModel({ invocation, env }: CliContext): boolean {
   if (invocation.values["require-model"]) return true;
   return invocation.words[0] === "review" && env["CI"] === "true" && !invocation.values["allow-degraded"];
 }

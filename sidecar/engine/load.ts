@@ -28,7 +28,7 @@ export async function readLog(store: RunStore, run: string): Promise<readonly Ru
   }
 }
 
-export const infoOf = (start: RunEvent & { kind: "run-start" }): RunInfo => ({
+const infoOf = (start: RunEvent & { kind: "run-start" }): RunInfo => ({
   run: start.run,
   input: start.input,
   settings: start.settings,

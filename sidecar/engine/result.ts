@@ -14,7 +14,7 @@ import { exportLog } from "./transfer.ts";
 type GetBlob = (hash: string) => Promise<string | null>;
 
 /** Exit codes of PRODUCT 4; 1 (a gate) and 2 (usage) belong to the command line. */
-export function exitOf(view: RunView): number {
+function exitOf(view: RunView): number {
   switch (view.status) {
     case "succeeded":
       return view.degraded && view.settings.requireModel ? 5 : 0;
@@ -145,7 +145,7 @@ async function resultOf(ref: Ref | undefined, getBlob: GetBlob): Promise<Json> {
 }
 
 /** What every command that runs something prints with `--format json`. */
-export async function runResult(view: RunView, getBlob: GetBlob): Promise<RunResult> {
+async function runResult(view: RunView, getBlob: GetBlob): Promise<RunResult> {
   return {
     run: view.run,
     workflow: view.workflow,

@@ -3,7 +3,7 @@ import { ErrorShape } from "./errors.ts";
 import { Budget, Ir } from "./ir.ts";
 import { Json, JsonObject } from "./json.ts";
 
-export const parkReasons = [
+const parkReasons = [
   "ask",
   "budget",
   "unsafe_unknown",
@@ -56,7 +56,7 @@ const instance = { instance: z.string() };
 const op = { instance: z.string(), op: z.int() };
 
 /** The durable kinds: together they are the truth about a run. `op` is the ordinal inside the instance. */
-export const durableEvents = [
+const durableEvents = [
   z.object({
     kind: z.literal("run-start"),
     workflow: z.string(),
@@ -165,7 +165,7 @@ export const durableEvents = [
 ] as const;
 
 /** Seen live, never stored; a client that missed some pages the durable log and asks for a snapshot. */
-export const ephemeralEvents = [
+const ephemeralEvents = [
   z.object({ ...op, kind: z.literal("model-wait"), position: z.int(), reason: z.string(), etaMs: z.int().nullable() }),
   z.object({
     ...op,

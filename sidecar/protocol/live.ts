@@ -1,7 +1,7 @@
 import type { LiveEvent, RunEvent } from "./events.ts";
 
 /** The nine labels of a step that takes time: never a spinner without a reason. */
-export const stallLabels = [
+const stallLabels = [
   "connecting",
   "queued",
   "loading",
@@ -12,7 +12,7 @@ export const stallLabels = [
   "you",
   "held",
 ] as const;
-export type StallLabel = (typeof stallLabels)[number];
+type StallLabel = (typeof stallLabels)[number];
 
 /** What one open operation is doing now. Times in ms, speeds in tokens per second. */
 export interface Activity {

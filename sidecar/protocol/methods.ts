@@ -218,7 +218,7 @@ export const methods = table({
   },
 });
 
-export type Methods = typeof methods;
+type Methods = typeof methods;
 export type Method = keyof Methods;
 export type Params<M extends Method> = z.output<Methods[M]["params"]>;
 /** What a caller may leave out is optional here. */

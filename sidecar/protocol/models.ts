@@ -21,7 +21,7 @@ export const roles = ["main", "fast", "embed", "vision"] as const;
 export const Role = z.enum(roles);
 export type Role = z.infer<typeof Role>;
 
-export const flavours = [
+const flavours = [
   "ollama",
   "mlx_lm",
   "mlx-vlm",

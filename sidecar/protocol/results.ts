@@ -32,7 +32,7 @@ export const RunResult = z.object({
 });
 export type RunResult = z.infer<typeof RunResult>;
 
-export const OpRow = z.object({
+const OpRow = z.object({
   ordinal: z.int(),
   kind: z.enum(["model", "tool", "ask", "once"]),
   name: z.string(),
@@ -41,7 +41,7 @@ export const OpRow = z.object({
   ms: z.int().nullable(),
   usage: Usage.optional(),
 });
-export type OpRow = z.infer<typeof OpRow>;
+type OpRow = z.infer<typeof OpRow>;
 
 export const StepRow = z.object({
   instance: z.string(),

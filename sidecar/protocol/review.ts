@@ -35,7 +35,7 @@ export const Finding = z.object({
 });
 export type Finding = z.infer<typeof Finding>;
 
-export const holdReasons = [
+const holdReasons = [
   "not_anchored",
   "evidence_not_found",
   "not_real",
@@ -47,8 +47,8 @@ export const holdReasons = [
   "tool_said_it",
   "dismissed",
 ] as const;
-export const HoldReason = z.enum(holdReasons);
-export type HoldReason = z.infer<typeof HoldReason>;
+const HoldReason = z.enum(holdReasons);
+type HoldReason = z.infer<typeof HoldReason>;
 
 export const HeldFinding = Finding.extend({
   reason: HoldReason,

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { roles } from "./models.ts";
 
 /** A duration as people write it: `5m`, `90s`, `0`. */
-export const Duration = z.string().regex(/^(0|\d+(ms|s|m|h))$/, "write a duration such as 90s or 5m");
+const Duration = z.string().regex(/^(0|\d+(ms|s|m|h))$/, "write a duration such as 90s or 5m");
 
 const strictestNetwork = z.enum(["local", "lan", "cloud"]);
 
@@ -43,7 +43,6 @@ export const settings = {
 
 export type SettingKey = keyof typeof settings;
 export type Settings = { readonly [K in SettingKey]: z.output<(typeof settings)[K]> };
-export type PartialSettings = { readonly [K in SettingKey]?: Settings[K] };
 
 /** The VS Code scope of each setting; machine and application values of a workspace are ignored. */
 export const settingScopes: { readonly [K in SettingKey]: "machine" | "application" | "window" | "resource" } = {

@@ -5,8 +5,8 @@ import { ErrorShape } from "./errors.ts";
  * The WebSocket carries JSON text frames. Every request is answered exactly once, with `result` or `error`;
  * a stream method then pushes `item` frames under the request's id until `unsubscribe` or the socket's end.
  */
-export const RequestFrame = z.object({ id: z.int(), method: z.string(), params: z.unknown() });
-export const UnsubscribeFrame = z.object({ unsubscribe: z.int() });
+const RequestFrame = z.object({ id: z.int(), method: z.string(), params: z.unknown() });
+const UnsubscribeFrame = z.object({ unsubscribe: z.int() });
 export const ClientFrame = z.union([RequestFrame, UnsubscribeFrame]);
 export type ClientFrame = z.infer<typeof ClientFrame>;
 

@@ -11,7 +11,7 @@ import type { CheckResult, DoctorResult, RunRow, WorkflowInfo } from "../protoco
 import { type Caller, type Handlers, sees } from "./caller.ts";
 
 /** A workflow ready to run. */
-export interface ReadyWorkflow {
+interface ReadyWorkflow {
   readonly name: string;
   readonly ir: Ir;
   readonly irHash: string;

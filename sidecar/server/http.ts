@@ -95,7 +95,7 @@ async function bodyOf(context: Context): Promise<object> {
 }
 
 /** Rows with a REST address. */
-export function restMethods(): readonly PlainMethod[] {
+function restMethods(): readonly PlainMethod[] {
   return (Object.keys(methods) as (keyof typeof methods)[]).filter(
     (name): name is PlainMethod => "rest" in methods[name],
   );

@@ -27,7 +27,7 @@ const severityOf: Record<Severity, DiagnosticSeverity> = {
 };
 
 /** Where the quote stands in the open text: its own line first, else the nearest match; null = not in the working file. */
-export function anchorLine(lines: readonly string[], finding: Finding): number | null {
+function anchorLine(lines: readonly string[], finding: Finding): number | null {
   const quote = finding.quote.split("\n").map((line) => line.trim());
   const matches = (at: number): boolean => quote.every((line, offset) => lines[at + offset]?.trim() === line);
   const expected = (finding.line ?? 1) - 1;

@@ -18,7 +18,7 @@ export const human = { by: "person", door: "test", human: true } as const;
 export function graph(nodes: readonly Node[], output = "null"): Ir {
   return { podium: 1, name: "test", input: {}, nodes: below(nodes), output };
 }
-export const below = (nodes: readonly Node[]): Node[] =>
+const below = (nodes: readonly Node[]): Node[] =>
   nodes.map((node, at) => (node.needs[0] === "*" ? { ...node, needs: nodes.slice(0, at).map(({ id }) => id) } : node));
 
 type Extra = Partial<Omit<StepNode, "kind" | "id" | "step">>;

@@ -5,7 +5,7 @@ import type { Finding, HeldFinding } from "../../sidecar/protocol/review.ts";
 
 export const at = 1_700_000_000_000;
 
-export const modelInfo = (changes: Partial<ModelInfo> = {}): ModelInfo => ({
+const modelInfo = (changes: Partial<ModelInfo> = {}): ModelInfo => ({
   ref: "ollama/qwen3-coder:30b",
   loaded: true,
   sizeBytes: 18_000_000_000,

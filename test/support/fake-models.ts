@@ -18,7 +18,7 @@ const card = {
   loadMs: null,
 } as const;
 
-export const endPart = (tokens = 10): ModelPart => ({
+const endPart = (tokens = 10): ModelPart => ({
   type: "end",
   finish: "stop",
   usage: { in: 20, out: tokens, cached: 0, estimated: false },

@@ -9,7 +9,7 @@ import {
   startFake,
 } from "./fake-model-server.ts";
 
-export interface FakeOllamaModel {
+interface FakeOllamaModel {
   readonly name: string;
   /** Trained window in tokens. */
   readonly context?: number;

@@ -8,7 +8,7 @@ import type { HubClient, Introduction } from "../../sidecar/client/client.ts";
 import { isAlive, readRecord } from "../../sidecar/client/record.ts";
 import { type Reach, reachHub } from "../../sidecar/client/start.ts";
 
-export const sidecar = fileURLToPath(new URL("../../sidecar", import.meta.url));
+const sidecar = fileURLToPath(new URL("../../sidecar", import.meta.url));
 
 /** Polls until `look` gives something; fails with `what` after `ms`. */
 export async function until<T>(
@@ -40,7 +40,7 @@ export interface Place {
   remove(): Promise<void>;
 }
 
-export const introduction = (root: string): Introduction => ({
+const introduction = (root: string): Introduction => ({
   client: "test",
   build: { version: "0.0.0", builtAt: "1970-01-01T00:00:00.000Z", channel: "dev" },
   scopes: ["read", "run", "admin"],

@@ -4,7 +4,7 @@ import type { RunEvent } from "../../sidecar/protocol/events.ts";
 import type { RunRow } from "../../sidecar/protocol/results.ts";
 import { foldRun } from "../../sidecar/protocol/run.ts";
 
-export interface Commit {
+interface Commit {
   readonly run: string;
   readonly events: readonly RunEvent[];
   readonly durability: Durability;
