@@ -26,12 +26,12 @@ export function renderStep(step: StepView, load: Load): TemplateResult {
     </dl>
     ${step.error ? html`<section class="failure"><b>${step.error.code}</b> ${step.error.message}</section>` : nothing}
     ${step.ops.map(
-      (op) => html`<h3>${op.name} <span class="muted">${op.kind} · ${op.status} · ${op.effect}</span></h3>
-        ${op.kind === "tool" ? html`<h4>Input</h4>${shown(load(op.request))}${op.result ? html`<h4>Output</h4>${shown(load(op.result))}` : nothing}` : nothing}
+      (op) => html`<h2>${op.name} <span class="muted">${op.kind} · ${op.status} · ${op.effect}</span></h2>
+        ${op.kind === "tool" ? html`<h3>Input</h3>${shown(load(op.request))}${op.result ? html`<h3>Output</h3>${shown(load(op.result))}` : nothing}` : nothing}
         ${op.usage ? html`<p class="muted">${op.usage.in} in · ${op.usage.out} out · ${op.usage.cached} from cache${op.usage.estimated ? " · estimated" : ""}${op.model ? ` · ${op.model}` : ""}</p>` : nothing}
         ${op.error ? html`<section class="failure"><b>${op.error.code}</b> ${op.error.message}</section>` : nothing}`,
     )}
-    ${step.delta ? html`<h3>Result</h3>${shown(load(step.delta))}` : nothing}`;
+    ${step.delta ? html`<h2>Result</h2>${shown(load(step.delta))}` : nothing}`;
 }
 
 const modelOps = (step: StepView): readonly OpView[] => step.ops.filter(({ kind }) => kind === "model");
@@ -44,7 +44,7 @@ export function renderPrompt(step: StepView, load: Load): TemplateResult {
     const request = load(op.request);
     const prompt = Prompt.safeParse(request);
     if (!prompt.success) return shown(request);
-    return html`${prompt.data.messages.map(({ role, content, blob }) => html`<h4>${role}</h4>${shown(content ?? (blob === undefined ? "" : load({ blob, bytes: 0 })))}`)}`;
+    return html`${prompt.data.messages.map(({ role, content, blob }) => html`<h3>${role}</h3>${shown(content ?? (blob === undefined ? "" : load({ blob, bytes: 0 })))}`)}`;
   })}`;
 }
 

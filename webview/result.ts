@@ -46,7 +46,7 @@ function answerView(answer: AskResult, actions: ResultActions): TemplateResult {
     ${answer.text.split(/\n{2,}/).map((paragraph) => html`<p class="answer">${cited(paragraph, answer.citations, actions)}</p>`)}
     ${
       answer.citations.length > 0
-        ? html`<h3>Sources</h3>
+        ? html`<h2>Sources</h2>
           <ul class="plain">
             ${answer.citations.map((citation) => html`<li><button class="link" @click=${() => actions.open(citation.path, citation.line, citation.endLine)}>[${citation.n}] ${place(citation.path, citation.line)}</button><pre>${citation.quote}</pre></li>`)}
           </ul>`
@@ -76,7 +76,7 @@ function reviewView(
   return html`
     ${
       findings.length > 0
-        ? html`<h3>${findings.length} ${findings.length === 1 ? "finding" : "findings"}${ended ? "" : " so far"}</h3><ul class="plain">${findings.map((finding) => findingView(finding, actions))}</ul>`
+        ? html`<h2>${findings.length} ${findings.length === 1 ? "finding" : "findings"}${ended ? "" : " so far"}</h2><ul class="plain">${findings.map((finding) => findingView(finding, actions))}</ul>`
         : ended
           ? html`<p class="clean"><i class="codicon codicon-pass-filled" aria-hidden="true"></i> Nothing to report.</p>`
           : html`<p class="muted">Nothing found so far.</p>`
@@ -88,7 +88,7 @@ function reviewView(
 
 function askForm(ask: AskView, actions: ResultActions): TemplateResult {
   return html`<section class="ask" aria-label="Waiting for you">
-    <h3><i class="codicon codicon-bell-dot" aria-hidden="true"></i> ${ask.title}</h3>
+    <h2><i class="codicon codicon-bell-dot" aria-hidden="true"></i> ${ask.title}</h2>
     ${ask.show === undefined ? nothing : html`<pre>${typeof ask.show === "string" ? ask.show : JSON.stringify(ask.show, null, 2)}</pre>`}
     <button class="primary" @click=${() => actions.answer(ask.ask, { approved: true })}>Yes</button>
     <button @click=${() => actions.answer(ask.ask, { approved: false })}>No</button>
@@ -114,7 +114,7 @@ function facts(view: RunView): TemplateResult | typeof nothing {
       ([name, ms]) =>
         `${Math.round((100 * ms) / took)} % ${{ load: "loading the model", wait: "waiting", tokens: "writing the answer", prompt: "reading the prompt" }[name] ?? name}`,
     );
-  return html`<h3>Why it took ${secondsText(took)} s</h3>
+  return html`<h2>Why it took ${secondsText(took)} s</h2>
     <p class="muted">${shares.length > 0 ? shares.join(" · ") : "No model was asked; search and rules took the time."}</p>`;
 }
 

@@ -3,7 +3,7 @@ export const styles = `
 * { box-sizing: border-box }
 body { margin: 0; padding: 0; background: var(--vscode-editor-background); color: var(--vscode-foreground); font: var(--vscode-font-size) / 1.5 var(--vscode-font-family) }
 podium-panel { display: flex; flex-direction: column; height: 100vh }
-h1 { font-size: 1.05em; margin: 0 } h3 { font-size: 1em; margin: 1.2em 0 .3em } h4 { font-size: .95em; margin: .8em 0 .2em; font-weight: normal; color: var(--vscode-descriptionForeground) }
+h1 { font-size: 1.05em; margin: 0 } h2 { font-size: 1em; margin: 1.2em 0 .3em } h3 { font-size: .95em; margin: .8em 0 .2em; font-weight: normal; color: var(--vscode-descriptionForeground) }
 header, .now, footer, .banner { padding: 6px 14px; display: flex; gap: 10px; align-items: center; flex-wrap: wrap }
 header { border-bottom: 1px solid var(--vscode-panel-border, var(--vscode-contrastBorder, transparent)) }
 header .muted { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 60% }

@@ -57,7 +57,7 @@ export function createProgress(output: Output): Progress {
     durable(event) {
       applyDurable(live, event);
       if (event.kind === "run-start") line(output.style.dim(`Plan: ${event.ir.nodes.map(({ id }) => id).join(" → ")}`));
-      if (event.kind === "run-adopt") line(output.style.yellow(`↻ taken over after a crash: ${event.why}`));
+      if (event.kind === "run-adopt") line(output.style.yellow(`↻ taken over: ${event.why}`));
       if (event.kind === "provider-fallback")
         line(output.style.yellow(`↳ ${event.from} → ${event.to}: ${event.cause.message}`));
       const mark = marks[event.kind];

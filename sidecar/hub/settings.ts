@@ -26,15 +26,20 @@ export function createSettings(home: string, env: NodeJS.ProcessEnv): SettingsBo
   const servers = env["PODIUM_SERVERS"]?.split(",").filter(Boolean) ?? null;
   const fromEnv = env["PODIUM_NETWORK"];
   const machine = (): Settings => {
-    const file = readSettingsFile(home).values;
-    let network: Network = isNetwork(fromEnv) ? fromEnv : file.network;
-    let maxContext = file["gpu.maxContext"];
-    for (const raw of attached.values()) {
-      const person = resolveSettings(raw);
-      if (person.set.has("network")) network = stricter(network, person.values.network);
-      if (person.set.has("gpu.maxContext")) maxContext = Math.min(maxContext, person.values["gpu.maxContext"]);
-    }
-    return { ...file, network, "gpu.maxContext": maxContext };
+    const file = readSettingsFile(home);
+    const persons = [file, ...[...attached.values()].map(resolveSettings)];
+    // A default never counts: only what a person set somewhere is compared.
+    const networks = persons.flatMap(({ set, values }) => (set.has("network") ? [values.network] : []));
+    const windows = persons.flatMap(({ set, values }) => (set.has("gpu.maxContext") ? [values["gpu.maxContext"]] : []));
+    return {
+      ...file.values,
+      network:
+        [...networks, ...(isNetwork(fromEnv) ? [fromEnv] : [])].reduce<Network | null>(
+          (left, right) => (left === null ? right : stricter(left, right)),
+          null,
+        ) ?? file.values.network,
+      "gpu.maxContext": windows.length > 0 ? Math.min(...windows) : file.values["gpu.maxContext"],
+    };
   };
   return {
     machine,

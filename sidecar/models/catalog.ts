@@ -43,9 +43,12 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
   };
   const discoverAll = async (): Promise<void> => {
     const found = await discover().catch(() => []);
-    healths = new Map(
-      found.map((endpoint) => [endpoint.url, healths.get(endpoint.url) ?? createHealth(endpoint, clock)]),
-    );
+    // A server that was down at first has shown its kind since: what was learnt of another kind does not hold for it.
+    const knownHealth = (endpoint: Endpoint): Health | undefined => {
+      const known = healths.get(endpoint.url);
+      return known?.endpoint.flavour === endpoint.flavour ? known : undefined;
+    };
+    healths = new Map(found.map((endpoint) => [endpoint.url, knownHealth(endpoint) ?? createHealth(endpoint, clock)]));
     const someUp = infos().some(({ state }) => state !== "down");
     pauseMs = someUp ? firstPauseMs : Math.min(lastPauseMs, pauseMs * 2);
     rediscoverAt = clock.monotonic() + (someUp ? rediscoverMs : pauseMs);

@@ -41,7 +41,6 @@ const OpRow = z.object({
   ms: z.int().nullable(),
   usage: Usage.optional(),
 });
-type OpRow = z.infer<typeof OpRow>;
 
 export const StepRow = z.object({
   instance: z.string(),

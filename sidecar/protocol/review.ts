@@ -48,7 +48,6 @@ const holdReasons = [
   "dismissed",
 ] as const;
 const HoldReason = z.enum(holdReasons);
-type HoldReason = z.infer<typeof HoldReason>;
 
 export const HeldFinding = Finding.extend({
   reason: HoldReason,
