@@ -6,12 +6,9 @@ const vscode = require("vscode");
 const { podium, waitFor } = require("./support.cjs");
 
 describe("a fresh window", () => {
-  it("activates in 50 ms without starting anything", async () => {
+  it("activates without starting anything", async () => {
     const extension = podium();
     const api = await extension.activate();
-    const mark = (name) => performance.getEntriesByName(`code/extHost/${name}/podium.podium`)[0]?.startTime;
-    const took = mark("didActivateExtension") - mark("willLoadExtensionCode");
-    console.log(`[mocha] activation ${took.toFixed(1)} ms`);
     assert.equal(api.status().state, "cold");
     assert.equal(api.status().text, "$(circle-outline) Podium");
     assert.equal(fs.existsSync(path.join(process.env.PODIUM_HOME, "hub.json")), false);
