@@ -119,6 +119,26 @@ describe("retry", () => {
     assert.deepEqual(kinds(outcome), ["wait", "wait"]);
   });
 
+  it("waits as long as the server asks, at most 60 s", async () => {
+    for (const [asked, waited] of [
+      ["retry_after_ms:7000", 7250],
+      ["retry_after_ms:0", 250],
+      ["retry_after_ms:86400000", 60_250],
+    ] as const) {
+      const busy = new PodiumError("overloaded", "busy", { reason: asked });
+      const { clock, inner, model } = setUp([busy], done);
+      const outcome = collect(model.stream(request, never()));
+      await clock.advance(waited - 1);
+      assert.equal(inner.calls.length, 1, asked);
+      await clock.advance(1);
+      assert.equal(inner.calls.length, 2, asked);
+      assert.equal(outcome.error, null);
+      const [wait] = outcome.parts;
+      assert.ok(wait?.type === "wait" && wait.etaMs === waited);
+      assert.match(wait.reason, /the server asks to wait/);
+    }
+  });
+
   it("repeats nothing after the first byte and no other failure", async () => {
     const late = setUp([text("half"), failure("unreachable")]);
     const outcome = collect(late.model.stream(request, never()));
