@@ -1,7 +1,8 @@
+import { isAbsolute, relative, sep } from "node:path";
 import type { Diff, DiffFile, DiffRequest } from "../../ports.ts";
 import { PodiumError } from "../../protocol/errors.ts";
 import { type PatchFile, parsePatch } from "./patch.ts";
-import { type GitCall, git, gitLine } from "./run.ts";
+import { type GitCall, git, gitLine, withoutFilters } from "./run.ts";
 import { arrange, contentOmission, omissionOf } from "./triage.ts";
 
 /** Reads one file of the working tree as text; throws PodiumErrors. */
@@ -101,7 +102,7 @@ function pair(entries: readonly RawEntry[], sections: readonly PatchFile[]): rea
 }
 
 async function compare(argv: readonly string[], call: GitCall): Promise<readonly Sorted[]> {
-  const output = await git(["diff", ...options, ...formats, ...argv], call);
+  const output = await git(["diff", ...options, ...formats, ...argv], call, await withoutFilters(call));
   const { entries, patch } = parseRaw(output.toString("utf8"));
   // Two records for one unmerged path (index and working tree) would be counted twice.
   const unmerged = new Set(entries.filter(({ status }) => status === "U").map(({ path }) => path));
@@ -290,10 +291,18 @@ async function find(
   }
 }
 
+/** Outside a repository `git diff` compares two files; and a repository may name a work tree that is not this folder. */
+async function requireWorkTree(call: GitCall): Promise<void> {
+  const top = (await git(["rev-parse", "--show-toplevel"], call)).toString("utf8").replace(/\r?\n$/, "");
+  const below = relative(top, call.root);
+  if (below !== ".." && !below.startsWith(`..${sep}`) && !isAbsolute(below)) return;
+  const text = `The repository of this folder names another folder, ${top}, as its work tree; open that one or correct core.worktree.`;
+  throw new PodiumError("not_a_repository", text);
+}
+
 /** The change that a scope names (PRODUCT 4.2). Throws `not_a_repository`, `git_missing`, `git_failed`, `too_large` or `invalid_input`. */
 export async function diff(request: DiffRequest, call: GitCall, read: ReadFile): Promise<Diff> {
-  // Outside a repository `git diff` compares two files and complains about its options instead.
-  if (!["patch", "file", "selection"].includes(request.scope)) await gitLine(["rev-parse", "--show-prefix"], call);
+  if (!["patch", "file", "selection"].includes(request.scope)) await requireWorkTree(call);
   const { base, found } = await find(request, call, read);
   const files: DiffFile[] = [];
   const omitted: Omitted[] = [];

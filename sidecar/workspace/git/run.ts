@@ -42,7 +42,21 @@ function environment(env: GitCall["env"]): Record<string, string> {
     GIT_TERMINAL_PROMPT: "0",
     GIT_PAGER: "cat",
     GIT_NO_LAZY_FETCH: "1",
+    // Unlike the setting protocol.allow, this cannot be widened by the repository.
+    GIT_ALLOW_PROTOCOL: "none",
   };
+}
+
+/** Settings that go before those of every file, as pairs of key and value. */
+type Overrides = readonly (readonly [string, string])[];
+
+/** Keys may hold any character, which the option -c cannot write. */
+function overriding(overrides: Overrides): Record<string, string> {
+  const pairs = overrides.flatMap(([key, value], index): readonly (readonly [string, string])[] => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return overrides.length === 0 ? {} : { GIT_CONFIG_COUNT: String(overrides.length), ...Object.fromEntries(pairs) };
 }
 
 function failure(error: Error, argv: readonly string[], stderr: string): PodiumError {
@@ -67,15 +81,15 @@ function failure(error: Error, argv: readonly string[], stderr: string): PodiumE
   return new PodiumError("git_failed", `git ${argv[0] ?? ""} failed: ${line.trim()}`);
 }
 
-/** Runs git in the root without a shell, a pager, hooks or helpers. Resolves to its raw output; `input` goes to its stdin. */
-export function git(argv: readonly string[], call: GitCall, input = ""): Promise<Buffer> {
+/** Runs git in the root without a shell, a pager, hooks or helpers. Resolves to its raw output; its stdin is empty. */
+export function git(argv: readonly string[], call: GitCall, overrides: Overrides = []): Promise<Buffer> {
   return new Promise((settle, reject) => {
     const child = execFile(
       "git",
       [...hardening, ...argv],
       {
         cwd: call.root,
-        env: environment(call.env),
+        env: { ...environment(call.env), ...overriding(overrides) },
         encoding: "buffer",
         maxBuffer: outputLimit,
         signal: call.signal,
@@ -87,10 +101,32 @@ export function git(argv: readonly string[], call: GitCall, input = ""): Promise
     );
     // git may end before it has read its input.
     child.stdin?.on("error", () => undefined);
-    child.stdin?.end(input);
+    child.stdin?.end();
   });
 }
 
 /** The first line of git's output. */
 export const gitLine = async (argv: readonly string[], call: GitCall): Promise<string> =>
   (await git(argv, call)).toString("utf8").split("\n")[0] ?? "";
+
+/**
+ * What switches off the clean filters that the repository itself configures: reading a changed file of the work tree would
+ * start them. Those of the person's own configuration (git-lfs, say) stay.
+ */
+export async function withoutFilters(call: GitCall): Promise<Overrides> {
+  const fields = (await git(["config", "--list", "--show-scope", "-z"], call)).toString("utf8").split("\0");
+  const names = new Set<string>();
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const own = fields[at] === "local" || fields[at] === "worktree";
+    const name = /^filter\.(.*)\.[^.]*$/s.exec(fields[at + 1]?.split("\n")[0] ?? "")?.[1];
+    if (own && name !== undefined) names.add(name);
+  }
+  return [...names].flatMap(
+    (name): Overrides => [
+      [`filter.${name}.clean`, ""],
+      [`filter.${name}.smudge`, ""],
+      [`filter.${name}.process`, ""],
+      [`filter.${name}.required`, "false"],
+    ],
+  );
+}
