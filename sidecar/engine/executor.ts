@@ -1,6 +1,6 @@
 import { type Action, handedOver } from "../graph/action.ts";
 import type { Parse } from "../graph/expression.ts";
-import type { Place, StartCause } from "../graph/place.ts";
+import type { Place } from "../graph/place.ts";
 import { evaluateWith } from "../graph/template.ts";
 import { scopeOf } from "../graph/view.ts";
 import type { StepResult } from "../ports.ts";
@@ -9,19 +9,16 @@ import type { DurableBody, EphemeralBody, RunEvent } from "../protocol/events.ts
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
 import { freezeDeep, toJson } from "../state/codec.ts";
-import { armTimeout, untilAborted, whenReady } from "./abort.ts";
+import { admit } from "./admission.ts";
+import { Attempt, type Outcome } from "./attempt.ts";
+import { createContext } from "./context.ts";
 import { createDecisions, type Decisions } from "./decide.ts";
 import { failureBodies } from "./failure.ts";
 import type { GenerationSink } from "./generation.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { loadRef } from "./load-ref.ts";
-import { createContext } from "./operations.ts";
 import { applyToRecord, type RunRecord } from "./record.ts";
-import type { EnginePorts, Invocation, OperationScope, RunInfo } from "./scope.ts";
-import { unknownOutcome } from "./unknown.ts";
-
-/** Crashes in a row after which an instance is not started again by itself. */
-const crashLimit = 3;
+import type { EnginePorts, OperationScope, RunInfo } from "./scope.ts";
 
 export interface ExecutorOptions {
   readonly ports: EnginePorts;
@@ -37,18 +34,12 @@ export interface ExecutorOptions {
   onIdle(error: PodiumError | null): void;
 }
 
-interface Running {
-  readonly controller: AbortController;
-  readonly place: Place;
-}
-
 /** Acts on what the schedule says, for one run, until the run ends or nothing but waiting is left. */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly journal: Journal;
   readonly generations = new Set<GenerationSink>();
-  readonly #running = new Set<Running>();
-  readonly #held = new Map<string, (value: Json) => void>();
+  readonly #attempts = new Set<Attempt>();
   readonly #timers = new AbortController();
   readonly #scope: OperationScope;
   readonly #decisions: Decisions;
@@ -95,14 +86,9 @@ export class Executor {
     this.#settle();
   }
 
-  /** True while the promise of a step waits for this ask. */
-  holds(ask: string): boolean {
-    return this.#held.has(ask);
-  }
-
+  /** Hands an answer to the step whose promise waits for it, if there is one. */
   release(ask: string, value: Json): void {
-    this.#held.get(ask)?.(value);
-    this.#held.delete(ask);
+    for (const attempt of this.#attempts) attempt.release(ask, value);
   }
 
   /** Aborts all that runs, waits for effects to settle, and ends the run as cancelled. */
@@ -124,60 +110,42 @@ export class Executor {
     this.#isDraining = true;
     this.#timers.abort();
     if (now) this.#abort(() => true, new PodiumError("cancelled", "The hub stops."));
-    for (const running of [...this.#running]) {
-      const notes = this.#options.record.notes.get(running.place.instance);
+    for (const attempt of [...this.#attempts]) {
+      const notes = this.#options.record.notes.get(attempt.place.instance);
       const isBusy = [...(notes?.ops.values() ?? [])].some((op) => op.status === "open" && op.kind !== "ask");
-      if (!isBusy) this.#running.delete(running);
+      if (isBusy) continue;
+      this.#attempts.delete(attempt);
+      attempt.drop();
     }
     this.#settle();
   }
 
   #abort(which: (place: Place) => boolean, reason: PodiumError): void {
-    for (const { controller, place } of this.#running) {
-      if (!controller.signal.aborted && which(place)) controller.abort(reason);
+    for (const attempt of this.#attempts) {
+      if (!attempt.isAborted && which(attempt.place)) attempt.abort(reason);
     }
   }
 
   /** Pushes the events, takes every action that follows from them, commits once, then starts the steps. */
   async #advance(bodies: readonly DurableBody[], durability: "synced" | "written"): Promise<void> {
-    const starts: { readonly place: Place; readonly cause: StartCause; readonly attempt: number }[] = [];
+    const starts: Attempt[] = [];
     let isSynced = durability === "synced";
-    for (const body of bodies) this.#append(body);
+    for (const body of bodies) this.journal.ride(body);
     try {
       for (let action = this.#take(); action; action = this.#take()) {
-        if (action.type === "start") {
-          const started = this.#startOf(action.place, action.cause);
-          if (started) starts.push(started);
-        } else if (action.type === "wait") {
-          this.#wait(action.place, action.at);
-        } else if (action.type === "end-run") {
-          isSynced = true;
-          this.#append(this.#decisions.endRun(action.error));
-        } else {
-          const { bodies: made, value } = this.#decisions.bodiesOf(action);
-          this.#delta = value;
-          for (const body of made) this.#append(body);
-        }
+        if (action.type === "end-run") isSynced = true;
+        this.#act(action, starts);
         this.#abortDoomed();
       }
       this.#abortDoomed();
-      for (const start of starts) this.#register(start.place);
+      for (const attempt of starts) this.#register(attempt);
       await this.journal.commit([], isSynced ? "synced" : "written");
     } catch (error) {
       this.#fail(toPodiumError(error, "storage"));
       return;
     }
-    for (const start of starts) this.#launch(start.place, start.cause, start.attempt);
+    for (const attempt of starts) void this.#run(attempt);
     this.#settle();
-  }
-
-  readonly #controllers = new Map<Place, Running>();
-
-  #register(place: Place): void {
-    const running = { controller: new AbortController(), place };
-    this.#controllers.set(place, running);
-    this.#running.add(running);
-    if (this.#cancel) running.controller.abort(new PodiumError("cancelled", "The run was cancelled."));
   }
 
   #take(): Action | null {
@@ -185,47 +153,49 @@ export class Executor {
     return this.#options.record.schedule.take(this.#options.width);
   }
 
-  #append(body: DurableBody): void {
-    this.journal.ride(body);
+  #act(action: Action, starts: Attempt[]): void {
+    if (action.type === "start") {
+      const attempt = this.#admit(action);
+      if (attempt) starts.push(attempt);
+    } else if (action.type === "wait") {
+      this.#wait(action.place, action.at);
+    } else if (action.type === "end-run") {
+      this.journal.ride(this.#decisions.endRun(action.error));
+    } else {
+      const { bodies, value } = this.#decisions.bodiesOf(action);
+      this.#delta = value;
+      for (const body of bodies) this.journal.ride(body);
+    }
   }
 
-  #end(body: DurableBody & { kind: "step-end" }, value: Json): void {
-    this.#delta = freezeDeep(value);
-    this.#append({ ...body, delta: this.journal.refOf(value) });
-  }
-
-  #startOf(place: Place, cause: StartCause): { place: Place; cause: StartCause; attempt: number } | null {
-    const { instance } = place;
-    const { node } = place.planned;
-    const step = node.kind === "step" ? this.#options.ports.steps.get(node.step) : undefined;
-    const attempt = place.attempt + 1;
-    const started: DurableBody = { kind: "step-start", instance, attempt, cause };
-    if (!step) {
-      const detail = `There is no step ${node.kind === "step" ? node.step : node.kind} here; update Podium or the workflow.`;
-      this.#append({ kind: "step-park", instance, reason: "definition_missing", detail });
+  #admit({ place, cause }: Action & { type: "start" }): Attempt | null {
+    const admitted = admit(this.#options, place, cause);
+    if (admitted.type === "park") {
+      for (const body of admitted.bodies) this.journal.ride(body);
       return null;
     }
-    if (cause === "crash") {
-      if (place.crashes >= crashLimit) {
-        const detail = `Podium stopped ${crashLimit} times in a row while this step ran; look at its log, then resume.`;
-        this.#append({ kind: "step-park", instance, reason: "crash_loop", detail });
-        return null;
-      }
-      const unknown = unknownOutcome(this.#options, instance, step);
-      if (unknown) {
-        for (const body of unknown) this.#append(body);
-        return null;
-      }
-    }
-    this.#append(started);
-    return { place, cause, attempt };
+    const { step, attempt } = admitted;
+    this.journal.ride({ kind: "step-start", instance: place.instance, attempt, cause });
+    return new Attempt({
+      clock: this.#options.ports.clock,
+      place,
+      step,
+      attempt,
+      cause,
+      isDraining: () => this.#isDraining,
+      ride: (body) => this.journal.ride(body),
+    });
+  }
+
+  #register(attempt: Attempt): void {
+    this.#attempts.add(attempt);
+    if (this.#cancel) attempt.abort(new PodiumError("cancelled", "The run was cancelled."));
   }
 
   #abortDoomed(): void {
+    if (this.#attempts.size === 0) return;
     const { schedule } = this.#options.record;
-    if (this.#running.size === 0) return;
-    const reason = new PodiumError("cancelled", "A step beside this one failed.");
-    this.#abort((place) => schedule.isDoomed(place), reason);
+    this.#abort((place) => schedule.isDoomed(place), new PodiumError("cancelled", "A step beside this one failed."));
   }
 
   #wait(place: Place, at: number): void {
@@ -243,118 +213,62 @@ export class Executor {
     });
   }
 
-  #launch(place: Place, cause: StartCause, attempt: number): void {
-    const running = this.#controllers.get(place);
-    this.#controllers.delete(place);
-    if (running) void this.#invoke(running, cause, attempt);
+  async #run(attempt: Attempt): Promise<void> {
+    const { node } = attempt.place.planned;
+    const outcome = await attempt.run(() => this.#invoke(attempt), node.timeoutMs);
+    // A drained or failed executor has given the attempt up: its step runs again at the next start.
+    if (!this.#attempts.delete(attempt)) return;
+    const bodies = this.#bodiesOf(attempt, outcome);
+    if (bodies === null) this.#settle();
+    else await this.#advance(bodies, "written");
   }
 
-  async #invoke(running: Running, cause: StartCause, attempt: number): Promise<void> {
-    const { place, controller } = running;
+  /** Begins once discovery has looked, so that no step takes an early look for a machine without models. */
+  async #invoke(attempt: Attempt): Promise<StepResult> {
     const { ports, info, parse } = this.#options;
+    const { place, step } = attempt;
     const { node } = place.planned;
-    const step = node.kind === "step" ? ports.steps.get(node.step) : undefined;
-    if (!step || node.kind !== "step") return;
-    const began = ports.clock.monotonic();
-    const ended = new AbortController();
-    let isDropped = false;
-    let drop: () => void = () => undefined;
-    const dropped = new Promise<"dropped">((resolve) => {
-      drop = () => {
-        isDropped = true;
-        resolve("dropped");
-      };
-    });
-    const invocation: Invocation = {
-      place,
+    if (node.kind !== "step") throw new PodiumError("internal", `${place.instance} is not a step.`);
+    this.#decisions.restoreLists(place.frame);
+    const inputs = evaluateWith(node.with, scopeOf(place, info.input), parse);
+    await ports.models.ready();
+    if (attempt.isClosed()) return new Promise<never>(() => undefined);
+    const result = await step.run({ with: inputs, config: node.config }, createContext(this.#scope, attempt));
+    return { ...result, value: toJson(result.value) };
+  }
+
+  /** What the log says of an attempt's end; null = nothing, it was given up. */
+  #bodiesOf(attempt: Attempt, outcome: Outcome): readonly DurableBody[] | null {
+    switch (outcome.type) {
+      case "done":
+        return this.#endOf(attempt, outcome.result);
+      case "parked":
+        return outcome.bodies;
+      case "dropped":
+        return null;
+      case "failed": {
+        if (this.#isDraining) return null;
+        const { ports, info, record } = this.#options;
+        return failureBodies({ ports, info, record, attempt, error: outcome.error });
+      }
+    }
+  }
+
+  #endOf({ place, attempt, ms, degraded }: Attempt, { value, denied }: StepResult): readonly DurableBody[] {
+    const { instance, planned } = place;
+    this.#delta = freezeDeep(value);
+    const end: DurableBody = {
+      kind: "step-end",
+      instance,
       attempt,
-      cause,
-      effect: step.effect,
-      signal: controller.signal,
-      openEffects: new Set(),
-      degraded: false,
-      isClosed: () => isDropped || this.#isDraining || controller.signal.aborted,
-      park: (reason, detail, bodies) => {
-        if (isDropped || controller.signal.aborted) return;
-        drop();
-        this.#running.delete(running);
-        void this.#advance([...bodies, { kind: "step-park", instance: place.instance, reason, detail }], "written");
-      },
-      drop: () => {
-        if (isDropped) return;
-        drop();
-        this.#running.delete(running);
-        this.#settle();
-      },
-      hold: (ask) =>
-        new Promise((resolve) => {
-          this.#held.set(ask.ask, resolve);
-          this.journal.ride(ask);
-        }),
+      ms,
+      ...(denied ? { denied: true } : {}),
+      ...(degraded ? { degraded: true } : {}),
+      delta: this.journal.refOf(value),
     };
-    if (node.timeoutMs !== undefined) armTimeout(ports.clock, node.timeoutMs, controller, ended.signal);
-    const finish = (): number => {
-      ended.abort();
-      this.#running.delete(running);
-      return Math.round(ports.clock.monotonic() - began);
-    };
-    try {
-      this.#decisions.restoreLists(place.frame);
-      const inputs = evaluateWith(node.with, scopeOf(place, info.input), parse);
-      const context = createContext(this.#scope, invocation);
-      const work = whenReady(ports, invocation, () => step.run({ with: inputs, config: node.config }, context));
-      const outcome = await Promise.race([
-        work,
-        dropped,
-        untilAborted(ports.clock, controller.signal, work, ended.signal),
-      ]);
-      if (outcome === "dropped" || !this.#running.has(running)) {
-        ended.abort();
-        return;
-      }
-      const result = { ...outcome, value: plain(outcome.value) };
-      await this.#finishStep(place, attempt, finish(), result, invocation.degraded);
-    } catch (error) {
-      if (!this.#running.has(running)) {
-        ended.abort();
-        return;
-      }
-      await this.#stepFailed(place, attempt, finish(), toPodiumError(error, "step_failed"), invocation);
-    }
-  }
-
-  async #finishStep(place: Place, attempt: number, ms: number, result: StepResult, degraded: boolean): Promise<void> {
-    const { instance } = place;
-    const { node } = place.planned;
-    this.#end(
-      {
-        kind: "step-end",
-        instance,
-        attempt,
-        ms,
-        ...(result.denied ? { denied: true } : {}),
-        ...(degraded ? { degraded: true } : {}),
-      },
-      result.value,
-    );
-    const emitted = node.kind === "step" && node.emit !== undefined;
-    const signals: DurableBody[] = emitted ? [{ kind: "signal", instance, name: node.emit, value: result.value }] : [];
-    await this.#advance(signals, "written");
-  }
-
-  async #stepFailed(
-    place: Place,
-    attempt: number,
-    ms: number,
-    error: PodiumError,
-    invocation: Invocation,
-  ): Promise<void> {
-    if (this.#isDraining) {
-      this.#settle();
-      return;
-    }
-    const { ports, info, record } = this.#options;
-    await this.#advance(failureBodies({ ports, info, record, place, attempt, ms, error, invocation }), "written");
+    const { node } = planned;
+    if (node.kind !== "step" || node.emit === undefined) return [end];
+    return [end, { kind: "signal", instance, name: node.emit, value }];
   }
 
   #fail(error: PodiumError): void {
@@ -363,7 +277,7 @@ export class Executor {
     this.#isDraining = true;
     this.#timers.abort();
     this.#abort(() => true, error);
-    this.#running.clear();
+    this.#attempts.clear();
     this.journal.drop();
     this.#cancel?.end();
     this.#options.onIdle(error);
@@ -371,18 +285,17 @@ export class Executor {
 
   /** Nothing runs: ends a cancelled run, or hands the run back as ended, parked or drained. */
   #settle(): void {
-    if (this.isIdle || this.#running.size > 0) return;
-    if (this.#cancel && !this.#options.record.schedule.ended) {
-      this.#append({ kind: "run-end", status: "cancelled" });
-      this.journal.commit([], "synced").then(
+    if (this.isIdle || this.#attempts.size > 0) return;
+    const { schedule } = this.#options.record;
+    if (this.#cancel && !schedule.ended) {
+      this.journal.commit([{ kind: "run-end", status: "cancelled" }], "synced").then(
         () => this.#settle(),
         (error: unknown) => this.#fail(toPodiumError(error, "storage")),
       );
       return;
     }
-    const { schedule } = this.#options.record;
     if (!schedule.ended && !this.#isDraining && this.#waits > 0) return;
-    if (this.#isDraining && schedule.root.running > 0) this.#append({ kind: "run-adopt", why: handedOver });
+    if (this.#isDraining && schedule.root.running > 0) this.journal.ride({ kind: "run-adopt", why: handedOver });
     this.isIdle = true;
     this.#timers.abort();
     this.journal.flush().then(
@@ -394,6 +307,3 @@ export class Executor {
     );
   }
 }
-
-/** Cheap for what is plain already; a step of somebody's own may return anything. */
-const plain = (value: unknown): Json => toJson(value);

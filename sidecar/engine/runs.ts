@@ -258,7 +258,7 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
           answered = found.ask;
           return answerBodies(record, found, value, who, clock.now());
         });
-        if (entry.executor.holds(answered)) entry.executor.release(answered, value);
+        entry.executor.release(answered, value);
         return answered;
       }),
     view,

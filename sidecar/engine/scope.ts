@@ -35,6 +35,7 @@ export interface Invocation {
   readonly cause: StartCause;
   readonly effect: Effect;
   readonly signal: AbortSignal;
+  readonly isAborted: boolean;
   /** Records `bodies` and the park, and drops the step's promise. */
   park(reason: ParkReason, detail: string, bodies: readonly DurableBody[]): void;
   /** Drops the step's promise without a record: it is invoked again at the next start. */
