@@ -1,9 +1,11 @@
 import { realpath } from "node:fs/promises";
 import { freemem, homedir, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
+import { readLog } from "../engine/load.ts";
 import { createRuns } from "../engine/runs.ts";
 import { createModels } from "../models/models.ts";
 import type { RunObserver } from "../ports.ts";
+import type { RunEvent } from "../protocol/events.ts";
 import type { Build } from "../protocol/hub.ts";
 import type { ModelsResult } from "../protocol/models.ts";
 import { discover } from "../providers/discover.ts";
@@ -41,6 +43,7 @@ export interface HubOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly onStop: (now: boolean) => void;
   readonly clients: () => number;
+  readonly onWritePoint?: (name: string) => void;
 }
 
 export interface Hub {
@@ -52,6 +55,8 @@ export interface Hub {
   readonly epoch: number;
   readonly recovered: string | null;
   readonly realRoots: (roots: readonly string[]) => Promise<readonly string[]>;
+  /** The log of a workspace's newest review; none when there is no such run. */
+  readonly newestReview: (root: string) => Promise<readonly RunEvent[]>;
   /** Takes over the runs that were open when the last process ended. */
   adopt(): Promise<void>;
   /** Admits no new operation and waits for those under way; `now` aborts them. */
@@ -61,10 +66,10 @@ export interface Hub {
 
 /** Constructs every part and wires it to the others, by hand, in this one place. */
 export async function composeHub(options: HubOptions): Promise<Hub> {
-  const { home, env, assets, build } = options;
+  const { home, env, assets, build, onWritePoint } = options;
   const clock = systemClock;
   const settings = createSettings(home, env);
-  const { store, recovered } = await openStore({ directory: home, clock });
+  const { store, recovered } = await openStore({ directory: home, clock, ...(onWritePoint ? { onWritePoint } : {}) });
   const lanes = await openLanes({ directory: options.lanesHome, clock });
   const transport = createTransport({ network: () => settings.machine().network });
   const models = createModels({
@@ -174,10 +179,18 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
       return () => clearTimeout(timer);
     },
   };
+  // What a person changes in the editor counts at once: the servers are looked at again.
+  const attach: SettingsBoard["attach"] = (connection, chosen) => {
+    const before = JSON.stringify(settings.machine());
+    settings.attach(connection, chosen);
+    if (chosen !== null && JSON.stringify(settings.machine()) !== before)
+      // A look that fails is told by the next one, to whoever asks.
+      listModels(true).catch(() => undefined);
+  };
   return {
     handlers: createHandlers(parts),
     streams: createStreams(parts),
-    settings,
+    settings: { ...settings, attach },
     findings,
     attention,
     epoch: store.epoch,
@@ -186,8 +199,18 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
       const found = await Promise.all(roots.map((root) => realpath(root).catch(() => null)));
       return found.filter((root): root is string => root !== null);
     },
+    newestReview: async (root) => {
+      const rows = await store.list({ roots: [root], limit: 200 });
+      const newest = rows.find(({ workflow, imported }) => workflow === "review_changes" && imported !== true);
+      return newest ? readLog(store, newest.run) : [];
+    },
     adopt: async () => {
       await attention.refresh();
+      // A review that goes on must find its earlier findings on the board.
+      for (const run of await store.open()) {
+        if ((await store.row(run))?.workflow !== "review_changes") continue;
+        for (const event of await readLog(store, run)) findings.take(event);
+      }
       await runs.adoptOpen();
     },
     drain: async (now) => {

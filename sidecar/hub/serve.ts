@@ -13,6 +13,8 @@ interface ServeOptions {
   readonly build: Build;
   readonly env: NodeJS.ProcessEnv;
   readonly log: (text: string) => void;
+  /** Called before and after each commit, so that a test can kill the process at every one of them. */
+  readonly onWritePoint?: (name: string) => void;
 }
 
 const graceMs = 10 * 60_000;
@@ -22,7 +24,7 @@ const drainMs = 10 * 60_000;
  * Takes the data directory, adopts its open runs, opens the doors, and serves until it is told to stop or nobody needs it
  * any more. Resolves with the exit code: 0, or 3 when another process holds the directory.
  */
-export async function serveHub({ home, paths, build, env, log }: ServeOptions): Promise<number> {
+export async function serveHub({ home, paths, build, env, log, onWritePoint }: ServeOptions): Promise<number> {
   const lock = acquireLock(join(home, "hub.lock"));
   if (!lock) return 3;
   let requestStop: (now: boolean) => void = () => undefined;
@@ -39,6 +41,7 @@ export async function serveHub({ home, paths, build, env, log }: ServeOptions): 
     env,
     onStop: (now) => requestStop(now),
     clients: () => clients,
+    ...(onWritePoint ? { onWritePoint } : {}),
   });
   if (hub.recovered) log(`a damaged database was set aside: ${hub.recovered}`);
   const secrets = { token: secret(), human: secret() };
@@ -56,7 +59,7 @@ export async function serveHub({ home, paths, build, env, log }: ServeOptions): 
     home,
     realRoots: hub.realRoots,
     onSettings: hub.settings.attach,
-    serveLsp: (socket) => serveLsp(socket, hub.findings, hub.realRoots),
+    serveLsp: (socket) => serveLsp(socket, hub.findings, hub.realRoots, hub.newestReview),
     onClients: (count) => {
       clients = count;
       idle.look();

@@ -1,5 +1,5 @@
 import type { RunSettings } from "../protocol/events.ts";
-import { resolveSettings, type Settings } from "../protocol/settings.ts";
+import { resolveSettings, type Settings, type SettingsFile } from "../protocol/settings.ts";
 import type { Caller } from "../server/caller.ts";
 import type { PartialRunSettings } from "../server/handlers.ts";
 import { readSettingsFile } from "../settings-file.ts";
@@ -10,8 +10,21 @@ const isNetwork = (text: string | undefined): text is Network => order.some((nam
 const stricter = (left: Network, right: Network): Network =>
   order.indexOf(left) <= order.indexOf(right) ? left : right;
 
+/** What one person set, over what is known; the client that attached last wins. */
+const laid = (base: Settings, { set, values }: SettingsFile): Settings => ({
+  ...base,
+  ...Object.fromEntries(Object.entries(values).filter(([key]) => [...set].some((chosen) => chosen === key))),
+});
+
+/** The smallest width of each kind that somebody named. */
+const narrowest = (widths: readonly Widths[]): Widths => {
+  const kinds = [...new Set(widths.flatMap((named) => Object.keys(named)))];
+  return Object.fromEntries(kinds.map((kind) => [kind, Math.min(...widths.flatMap((named) => named[kind] ?? []))]));
+};
+type Widths = Settings["gpu.parallel"];
+
 export interface SettingsBoard {
-  /** The file's values; safety keys are the strictest that a person set in any attached client. */
+  /** The file's values under what a person set in an attached client; safety keys are the strictest of all of them. */
   machine(): Settings;
   /** Addresses given by PODIUM_SERVERS: used instead of detection. Null = look. */
   readonly servers: readonly string[] | null;
@@ -31,14 +44,17 @@ export function createSettings(home: string, env: NodeJS.ProcessEnv): SettingsBo
     // A default never counts: only what a person set somewhere is compared.
     const networks = persons.flatMap(({ set, values }) => (set.has("network") ? [values.network] : []));
     const windows = persons.flatMap(({ set, values }) => (set.has("gpu.maxContext") ? [values["gpu.maxContext"]] : []));
+    const parallel = persons.flatMap(({ set, values }) => (set.has("gpu.parallel") ? [values["gpu.parallel"]] : []));
     return {
-      ...file.values,
+      ...persons.reduce(laid, file.values),
+      servers: [...new Set(persons.flatMap(({ values }) => values.servers))],
       network:
         [...networks, ...(isNetwork(fromEnv) ? [fromEnv] : [])].reduce<Network | null>(
           (left, right) => (left === null ? right : stricter(left, right)),
           null,
         ) ?? file.values.network,
       "gpu.maxContext": windows.length > 0 ? Math.min(...windows) : file.values["gpu.maxContext"],
+      "gpu.parallel": narrowest(parallel),
     };
   };
   return {

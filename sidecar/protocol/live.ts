@@ -68,6 +68,8 @@ function relabel(current: Activity, label: StallLabel, at: number): void {
 /** Folds an ephemeral event into what each open operation is doing. */
 export function applyLive(live: Live, event: LiveEvent): void {
   if (event.kind === "log") return;
+  // The middle of a text whose beginning was not seen belongs to a call that is over, or a snapshot of it follows.
+  if (event.kind === "token-delta" && event.offset > 0 && !live.has(keyOf(event.instance, event.op))) return;
   const current = activity(live, event.instance, event.op, event.at);
   switch (event.kind) {
     case "model-wait":
@@ -104,8 +106,8 @@ export function applyLive(live: Live, event: LiveEvent): void {
 
 /** Durable events open and close activities. */
 export function applyDurable(live: Live, event: RunEvent): void {
-  if (event.kind === "op-start") {
-    live.delete(keyOf(event.instance, event.op));
+  // What a call said before its beginning was stored is kept.
+  if (event.kind === "op-start" && !live.has(keyOf(event.instance, event.op))) {
     const current = activity(live, event.instance, event.op, event.at);
     current.label =
       event.opKind === "tool" || event.opKind === "once" ? "tool" : event.opKind === "ask" ? "you" : "connecting";

@@ -8,7 +8,8 @@ export interface FindingBoard {
   paths(root: string): readonly string[];
   of(root: string, path: string): readonly Finding[];
   onChange(listener: (root: string, path: string) => void): () => void;
-  clear(root: string): void;
+  /** The review whose findings are shown; null = none since this process started. */
+  run(root: string): string | null;
 }
 
 interface Board {
@@ -54,6 +55,6 @@ export function createFindingBoard(): FindingBoard {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    clear,
+    run: (root) => boards.get(root)?.run ?? null,
   };
 }

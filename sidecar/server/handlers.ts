@@ -59,6 +59,13 @@ async function visible(parts: HubParts, caller: Caller, run: string): Promise<Ru
   return row;
 }
 
+/** The folders of which something may be read: none before they are trusted. */
+const readable = (caller: Caller): readonly string[] => (caller.trusted ? (caller.roots ?? []) : []);
+
+function assertTrusted(caller: Caller): void {
+  if (!caller.trusted) throw new PodiumError("trust", "This folder is not trusted: trust it first, then run.");
+}
+
 /** The handler of every method: no logic of its own, one call into the engine or an adapter each. */
 export function createHandlers(parts: HubParts): Handlers {
   const { runs, store } = parts;
@@ -66,7 +73,7 @@ export function createHandlers(parts: HubParts): Handlers {
     ping: async () => ({ at: parts.now() }),
     "run.start": async ({ workflow, input, root, idem, settings }, caller) => {
       const where = oneOf(caller.roots, root);
-      if (!caller.trusted) throw new PodiumError("trust", "This folder is not trusted: trust it first, then run.");
+      assertTrusted(caller);
       const { ir, irHash, name } = await parts.workflows.find(workflow, where);
       const run = await runs.start({
         workflow: name,
@@ -130,10 +137,16 @@ export function createHandlers(parts: HubParts): Handlers {
       return { jsonl: await runExport(store, run, parts.digest) };
     },
     "run.import": async ({ jsonl }) => ({ run: await runs.importRun(jsonl) }),
-    "workflow.list": async (_params, caller) => ({ workflows: [...(await parts.workflows.list(caller.roots ?? []))] }),
-    "workflow.check": async ({ files }, caller) => parts.workflows.check(files ?? null, caller.roots ?? []),
+    "workflow.list": async (_params, caller) => ({ workflows: [...(await parts.workflows.list(readable(caller)))] }),
+    "workflow.check": async ({ files }, caller) => {
+      assertTrusted(caller);
+      return parts.workflows.check(files ?? null, caller.roots ?? []);
+    },
     "model.list": async ({ refresh }) => parts.models.list(refresh ?? false),
-    "review.scopes": async ({ root }, caller) => ({ scopes: await parts.scopes(oneOf(caller.roots, root)) }),
+    "review.scopes": async ({ root }, caller) => {
+      assertTrusted(caller);
+      return { scopes: await parts.scopes(oneOf(caller.roots, root)) };
+    },
     "doctor.run": async ({ rebuild }) => parts.doctor(rebuild ?? false),
     "hub.status": async () => parts.status(),
     "hub.stop": async ({ now }) => {

@@ -16,6 +16,7 @@ import {
   TextDocumentSyncKind,
 } from "vscode-languageserver-protocol/node";
 import { createWebSocketStream, type WebSocket } from "ws";
+import type { RunEvent } from "../protocol/events.ts";
 import type { Finding, Severity } from "../protocol/review.ts";
 import type { FindingBoard } from "./findings.ts";
 
@@ -38,25 +39,36 @@ function anchorLine(lines: readonly string[], finding: Finding): number | null {
   return null;
 }
 
-function toDiagnostic(finding: Finding, line: number): Diagnostic {
-  const height = finding.quote.split("\n").length;
+const indentOf = (text: string): number => text.length - text.trimStart().length;
+
+/** Underlines from the first character that is not blank to the last; `lines` = the open text, else the quote stands for it. */
+function toDiagnostic(finding: Finding, run: string, line: number, lines: readonly string[] | undefined): Diagnostic {
+  const quote = finding.quote.split("\n");
+  const last = line + quote.length - 1;
   return {
-    range: { start: { line, character: 0 }, end: { line: line + height - 1, character: 10_000 } },
+    range: {
+      start: { line, character: indentOf(lines?.[line] ?? quote[0] ?? "") },
+      end: { line: last, character: lines?.[last]?.trimEnd().length ?? 10_000 },
+    },
     severity: severityOf[finding.severity],
     source: "Podium",
     code: finding.rule,
     message: [finding.title, finding.claim, finding.trigger && `Trigger: ${finding.trigger}`]
       .filter(Boolean)
       .join("\n"),
-    data: { id: finding.id },
+    data: { id: finding.id, run },
   };
 }
 
-/** One language-server connection: publishes the findings of its folders, each the moment it is verified. */
+/**
+ * One language-server connection: publishes the findings of its folders, each the moment it is verified.
+ * `newestReview` gives the log of a folder's newest review, none when there is no such run.
+ */
 export function serveLsp(
   socket: WebSocket,
   board: FindingBoard,
   realRoots: (roots: readonly string[]) => Promise<readonly string[]>,
+  newestReview: (root: string) => Promise<readonly RunEvent[]>,
 ): void {
   const stream = createWebSocketStream(socket);
   stream.on("error", () => socket.terminate());
@@ -68,9 +80,10 @@ export function serveLsp(
     if (!roots.includes(root)) return;
     const uri = pathToFileURL(join(root, path)).toString();
     const lines = open.get(uri);
+    const run = board.run(root) ?? "";
     const diagnostics = board.of(root, path).flatMap((finding) => {
       const line = lines ? anchorLine(lines, finding) : (finding.line ?? 1) - 1;
-      return line === null ? [] : [toDiagnostic(finding, line)];
+      return line === null ? [] : [toDiagnostic(finding, run, line, lines)];
     });
     void connection.sendNotification(PublishDiagnosticsNotification.type, { uri, diagnostics });
   };
@@ -88,8 +101,15 @@ export function serveLsp(
     roots = await realRoots(folders.filter(({ uri }) => uri.startsWith("file:")).map(({ uri }) => fileURLToPath(uri)));
     return { capabilities: { textDocumentSync: TextDocumentSyncKind.Full }, serverInfo: { name: "Podium" } };
   });
-  connection.onNotification(InitializedNotification.type, () => {
-    for (const root of roots) for (const path of board.paths(root)) publish(root, path);
+  connection.onNotification(InitializedNotification.type, async () => {
+    for (const root of roots) {
+      // After a restart the board is empty, but the log of the newest review is there.
+      if (board.run(root) === null) {
+        const events = await newestReview(root).catch(() => []);
+        if (board.run(root) === null) for (const event of events) board.take(event);
+      }
+      for (const path of board.paths(root)) publish(root, path);
+    }
   });
   connection.onNotification(DidOpenTextDocumentNotification.type, ({ textDocument }) => {
     open.set(textDocument.uri, textDocument.text.split(/\r?\n/));

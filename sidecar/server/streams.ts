@@ -48,7 +48,7 @@ export function createStreams(parts: StreamParts): Streams {
         const row = await parts.store.row(run);
         if (row && sees(caller, row.root ?? "")) push({ runs: [row] });
       };
-      const working = trackWorking(push, parts);
+      const working = trackWorking(push, parts, (run) => visible.get(run) === true);
       const stops = [
         parts.runs.subscribeAll({
           durable: (event) => {
@@ -67,7 +67,9 @@ export function createStreams(parts: StreamParts): Streams {
         working.stop,
       ];
       push({ attention: parts.attention.get() });
-      push({ runs: [...(await parts.store.list({ roots: caller.roots, limit: 200 }))] });
+      const rows = await parts.store.list({ roots: caller.roots, limit: 200 });
+      for (const { run } of rows) if (!visible.has(run)) visible.set(run, true);
+      push({ runs: [...rows] });
       void parts.models.list(false).then((models) => push({ models }));
       return {
         result: {},
@@ -79,12 +81,35 @@ export function createStreams(parts: StreamParts): Streams {
   };
 }
 
-/** Says at most once a second what the newest open operation is doing, and how many wait behind it. */
+/** Remembers what ended: a call that was dropped may still say something, and must not come back to life by it. */
+function createOver(): { take(event: RunEvent): void; has(event: LiveEvent): boolean } {
+  const runs = new Set<string>();
+  const calls = new Map<string, Set<string>>();
+  return {
+    take(event) {
+      if (event.kind === "run-end") {
+        runs.add(event.run);
+        calls.delete(event.run);
+      }
+      if (event.kind === "op-start") calls.get(event.run)?.delete(`${event.instance}:${event.op}`);
+      if (event.kind !== "op-end") return;
+      const ended = calls.get(event.run) ?? new Set();
+      calls.set(event.run, ended.add(`${event.instance}:${event.op}`));
+    },
+    has: (event) =>
+      runs.has(event.run) ||
+      (event.kind !== "log" && calls.get(event.run)?.has(`${event.instance}:${event.op}`) === true),
+  };
+}
+
+/** Says at most once a second what the newest open operation of a visible run is doing, and how many wait behind it. */
 function trackWorking(
   push: (item: Item<"hub.watch">) => void,
   parts: StreamParts,
+  isVisible: (run: string) => boolean,
 ): { durable(event: RunEvent): void; live(event: LiveEvent): void; stop(): void } {
   const byRun = new Map<string, Live>();
+  const over = createOver();
   let forget: (() => void) | null = null;
   let last = "";
   const say = (): void => {
@@ -108,11 +133,14 @@ function trackWorking(
   };
   return {
     durable(event) {
+      if (!isVisible(event.run)) return;
       applyDurable(liveOf(event.run), event);
+      over.take(event);
       if (event.kind === "run-end") byRun.delete(event.run);
       if (event.kind === "op-start" || event.kind === "run-end") later();
     },
     live(event) {
+      if (!isVisible(event.run) || over.has(event)) return;
       applyLive(liveOf(event.run), event);
       later();
     },
