@@ -34,6 +34,8 @@ export interface Place {
   readonly items: Frame[];
   n: number;
   endedItems: number;
+  /** Items in which something runs or is ready. */
+  activeItems: number;
   /** A map that fails because one of its items did. */
   failing: ErrorShape | null;
   /** Instances running inside. */
@@ -111,6 +113,7 @@ export function openFrame(
       items: [],
       n: 0,
       endedItems: 0,
+      activeItems: 0,
       failing: null,
       running: 0,
     });
