@@ -6,4 +6,4 @@ export const Json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
 
 /** A JSON object: a run's state, an update, the inputs of a step. */
 export type JsonObject = { readonly [key: string]: Json };
-export const JsonObject: z.ZodType<JsonObject> = z.record(z.string(), z.json()) as z.ZodType<JsonObject>;
+export const JsonObject: z.ZodType<JsonObject> = z.record(z.string(), Json);

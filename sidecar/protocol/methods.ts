@@ -46,9 +46,9 @@ export const methods = table({
     kind: "query",
     scope: "read",
     params: z.object({
-      limit: z.coerce.number().int().min(1).max(500).optional(),
+      limit: z.int().min(1).max(500).optional(),
       before: z.string().optional(),
-      all: z.coerce.boolean().optional(),
+      all: z.boolean().optional(),
     }),
     result: RunsResult,
     rest: { verb: "get", path: "/api/v1/runs" },
@@ -68,8 +68,8 @@ export const methods = table({
     scope: "read",
     params: z.object({
       run: z.string(),
-      after: z.coerce.number().int().min(0),
-      limit: z.coerce.number().int().min(1).max(500).optional(),
+      after: z.int().min(0),
+      limit: z.int().min(1).max(500).optional(),
     }),
     result: z.object({ events: z.array(RunEvent), head: z.int(), ended: z.boolean() }),
     rest: { verb: "get", path: "/api/v1/runs/{run}/events" },
@@ -158,7 +158,7 @@ export const methods = table({
   "model.list": {
     kind: "query",
     scope: "read",
-    params: z.object({ refresh: z.coerce.boolean().optional() }),
+    params: z.object({ refresh: z.boolean().optional() }),
     result: ModelsResult,
     rest: { verb: "get", path: "/api/v1/models" },
     maxBytes: small,

@@ -10,12 +10,22 @@ const UnsubscribeFrame = z.object({ unsubscribe: z.int() });
 export const ClientFrame = z.union([RequestFrame, UnsubscribeFrame]);
 export type ClientFrame = z.infer<typeof ClientFrame>;
 
+/** A frame is told by the one field it has besides `id`; fields that a newer hub adds are ignored. */
 export const ServerFrame = z.union([
-  z.strictObject({ id: z.int(), result: z.unknown() }),
-  z.strictObject({ id: z.int(), error: ErrorShape }),
-  z.strictObject({ item: z.unknown(), id: z.int() }),
+  z.object({ id: z.int(), result: z.unknown() }),
+  z.object({ id: z.int(), error: ErrorShape }),
+  z.object({ id: z.int(), item: z.unknown() }),
 ]);
 export type ServerFrame = z.infer<typeof ServerFrame>;
 
-/** Limits of the doors. Bytes. */
-export const limits = { depth: 64, frame: 1024 * 1024, buffered: 8 * 1024 * 1024 } as const;
+/**
+ * Limits of the doors. `depth` in levels of JSON; `frame` (a body), `buffered` (unread items of a slow client) and `message`
+ * (an imported or exported run) in bytes; `restPerMinute` in requests.
+ */
+export const limits = {
+  depth: 64,
+  frame: 1024 * 1024,
+  buffered: 8 * 1024 * 1024,
+  message: 64 * 1024 * 1024,
+  restPerMinute: 100,
+} as const;

@@ -20,7 +20,11 @@ export interface Secrets {
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-const same = (left: string, right: string): boolean => timingSafeEqual(digest(left), digest(right));
+
+/** Compared in constant time, by hash, so that neither content nor length leaks. */
+export const isSecret = (presented: string | undefined, secret: string): boolean =>
+  presented !== undefined && timingSafeEqual(digest(presented), digest(secret));
+
 const refuse = (status: 401 | 403, message: string): Verdict => ({
   ok: false,
   status,
@@ -44,10 +48,6 @@ export function guard(request: IncomingMessage, port: number, secrets: Secrets, 
     return refuse(403, "Pages may not call this.");
   const bearer = /^Bearer ([\w-]+)$/.exec(request.headers.authorization ?? "")?.[1];
   if (bearer === undefined) return refuse(401, "A token is needed: Authorization: Bearer <token of hub.json>.");
-  if (!same(bearer, secrets.token)) return refuse(401, "This token is not valid; it changes at each start.");
+  if (!isSecret(bearer, secrets.token)) return refuse(401, "This token is not valid; it changes at each start.");
   return { ok: true, scopes: ["read", "run", "admin"] };
 }
-
-/** True when the second secret, which only a person's own client presents, is right. */
-export const isHuman = (presented: string | undefined, secrets: Secrets): boolean =>
-  presented !== undefined && same(presented, secrets.human);

@@ -3,14 +3,13 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { type ErrorCode, PodiumError, toPodiumError } from "../protocol/errors.ts";
 import type { Build } from "../protocol/hub.ts";
-import { methods } from "../protocol/methods.ts";
 import { limits } from "../protocol/wire.ts";
 import type { Caller, Handlers } from "./caller.ts";
 import { assertDepth } from "./depth.ts";
-import { dispatch, type PlainMethod } from "./dispatch.ts";
-import { openApi } from "./openapi.ts";
+import { dispatch, isPlain } from "./dispatch.ts";
+import { openApi, restRows, wordsDecoder } from "./openapi.ts";
 
-const statusOf: Partial<Record<ErrorCode, 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 503>> = {
+const statusOf: Partial<Record<ErrorCode, number>> = {
   invalid_input: 400,
   too_deep: 400,
   usage: 400,
@@ -29,15 +28,29 @@ const statusOf: Partial<Record<ErrorCode, 400 | 401 | 403 | 404 | 409 | 413 | 41
   storage: 503,
 };
 
-/** RFC 9457 problem document of any error. */
-function problem(error: unknown): Response {
-  const { code, message } = toPodiumError(error);
-  const status = statusOf[code] ?? 500;
-  return Response.json(
-    { type: `urn:podium:${code}`, title: code, detail: message, status, code },
-    { status, headers: { "content-type": "application/problem+json" } },
-  );
+export interface Problem {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
+
+/** RFC 9457 problem document of any error. `status` where the code alone does not say it. */
+export function problemOf(error: unknown, status?: number): Problem {
+  const { code, message } = toPodiumError(error);
+  const number = status ?? statusOf[code] ?? 500;
+  return {
+    status: number,
+    headers: { "content-type": "application/problem+json" },
+    body: JSON.stringify({ type: `urn:podium:${code}`, title: code, detail: message, status: number, code }),
+  };
+}
+
+function refusal(error: unknown, status?: number): Response {
+  const { body, ...init } = problemOf(error, status);
+  return new Response(body, init);
+}
+
+const isJson = (type: string): boolean => /^application\/json\s*(;|$)/i.test(type);
 
 /** Every method row with `rest`, under its path; the guard has already answered for the rest of the world. */
 export function createHttp(handlers: Handlers, build: Build): Hono {
@@ -50,55 +63,58 @@ export function createHttp(handlers: Handlers, build: Build): Hono {
     trusted: true,
     settings: {},
   };
-  app.onError((error) => problem(error));
+  app.onError((error) => refusal(error));
   app.notFound((context) =>
-    problem(new PodiumError("not_found", `There is no ${context.req.method} ${context.req.path}.`)),
+    refusal(new PodiumError("not_found", `There is no ${context.req.method} ${context.req.path}.`)),
   );
+  app.use(async (context, next) => {
+    // A page may post anything but this type without asking first.
+    if (["GET", "HEAD", "DELETE", "OPTIONS"].includes(context.req.method)) return next();
+    if (isJson(context.req.header("content-type") ?? "")) return next();
+    return refusal(new PodiumError("invalid_input", "The body must be application/json."), 415);
+  });
   app.use(
     bodyLimit({
       maxSize: limits.frame,
-      onError: () => problem(new PodiumError("too_large", "The body is larger than 1 MB.")),
+      onError: () => refusal(new PodiumError("too_large", "The body is larger than 1 MB.")),
     }),
   );
-  app.get("/api/v1/openapi.json", (context) => context.json(openApi(build)));
-  for (const method of restMethods()) {
-    const { rest, idem } = methods[method] as { rest?: { verb: string; path: string }; idem?: true };
-    if (!rest) continue;
-    app.on(rest.verb.toUpperCase(), rest.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
+  app.get("/health", (context) => context.json({ ok: true }));
+  let document: object | null = null;
+  app.get("/api/v1/openapi.json", (context) => {
+    document ??= openApi(build);
+    return context.json(document);
+  });
+  for (const row of restRows) {
+    const { method, verb, path, idem } = row;
+    if (!isPlain(method)) continue;
+    const decode = wordsDecoder(row);
+    app.on(verb.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ":$1"), async (context) => {
       const key = idem ? context.req.header("idempotency-key") : undefined;
+      const given = verb === "post" || verb === "put" ? await bodyOf(context) : decode(context.req.query());
       const params = {
-        ...(await bodyOf(context)),
-        ...context.req.query(),
-        ...context.req.param(),
+        ...given,
+        ...decode(context.req.param()),
         ...(key === undefined ? {} : { idem: key }),
       };
       const result = await dispatch(handlers, method, params, caller);
-      return rest.verb === "post" ? context.json(result, 201) : context.json(result);
+      return context.json(result, verb === "post" ? 201 : 200);
     });
   }
   return app;
 }
 
 async function bodyOf(context: Context): Promise<object> {
-  if (context.req.method !== "POST" && context.req.method !== "PUT") return {};
-  if (!/^application\/json\b/.test(context.req.header("content-type") ?? "")) {
-    throw new PodiumError("invalid_input", "The body must be application/json.");
-  }
   const text = await context.req.text();
   assertDepth(text, limits.depth);
+  let body: unknown;
   try {
-    const body: unknown = JSON.parse(text);
-    return typeof body === "object" && body !== null ? body : {};
+    body = JSON.parse(text);
   } catch (cause) {
     throw new PodiumError("invalid_input", "The body is not JSON.", { cause });
   }
-}
-
-/** Rows with a REST address. */
-function restMethods(): readonly PlainMethod[] {
-  return (Object.keys(methods) as (keyof typeof methods)[]).filter(
-    (name): name is PlainMethod => "rest" in methods[name],
-  );
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
+  throw new PodiumError("invalid_input", "The body must be a JSON object.");
 }
 
 /** The path of a raw request without its query. */

@@ -1,4 +1,5 @@
 import { WebSocket } from "ws";
+import type * as z from "zod";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
 import {
   type Build,
@@ -13,7 +14,7 @@ import { ClientFrame, limits } from "../protocol/wire.ts";
 import type { Caller, Handlers, Streams } from "./caller.ts";
 import { assertDepth } from "./depth.ts";
 import { dispatch, isMethod, isPlain, isStream, subscribe } from "./dispatch.ts";
-import { isHuman, type Secrets } from "./guard.ts";
+import { isSecret, type Secrets } from "./guard.ts";
 
 export interface SocketHost {
   readonly handlers: Handlers;
@@ -28,29 +29,57 @@ export interface SocketHost {
   readonly onSettings: (connection: object, settings: Readonly<Record<string, unknown>> | null) => void;
 }
 
+/** What both sides must say first, whatever else a later version puts into its hello. */
+const Range = Hello.pick({ protocol: true, minProtocol: true });
+
+function assertCompatible({ protocol, minProtocol }: z.infer<typeof Range>, build: Build): void {
+  if (protocol >= MIN_PROTOCOL_VERSION && minProtocol <= PROTOCOL_VERSION) return;
+  throw new PodiumError(
+    "hub_incompatible",
+    `Podium ${build.version} runs and speaks protocol ${PROTOCOL_VERSION}. Update both to the same version.`,
+  );
+}
+
+/** Refuses a request over the size that its row of the method table allows. */
+function assertSize(method: string, text: string): void {
+  if (!isMethod(method)) return;
+  const { maxBytes } = methods[method];
+  if (Buffer.byteLength(text) <= maxBytes) return;
+  throw new PodiumError("too_large", `${method}: the request has more than ${maxBytes} bytes.`);
+}
+
 /** Serves one authenticated socket: hello first, then requests, each answered exactly once. */
 export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: SocketHost): void {
   let caller: Caller | null = null;
   const stops = new Map<number, () => void>();
 
-  const send = (frame: object): void => {
+  /** Bytes of answers that were asked for and are not written yet: a large one does not make its reader slow. */
+  let answering = 0;
+
+  const isTooSlow = (): boolean =>
+    socket.bufferedAmount - answering > limits.buffered || socket.bufferedAmount > limits.message;
+  const send = (frame: object, isAnswer: boolean): void => {
     if (socket.readyState !== WebSocket.OPEN) return;
-    if (socket.bufferedAmount > limits.buffered) {
+    if (isTooSlow()) {
       socket.close(1013, "reading too slowly; page run.events");
       return;
     }
-    socket.send(JSON.stringify(frame));
+    const text = JSON.stringify(frame);
+    const bytes = isAnswer ? Buffer.byteLength(text) : 0;
+    answering += bytes;
+    socket.send(text, () => {
+      answering -= bytes;
+    });
   };
 
   const hello = async (params: unknown): Promise<HelloResult> => {
+    const range = Range.safeParse(params);
+    if (range.success) assertCompatible(range.data, host.build);
     const said = Hello.parse(params);
-    if (said.protocol < MIN_PROTOCOL_VERSION || said.minProtocol > PROTOCOL_VERSION) {
-      throw new PodiumError(
-        "hub_incompatible",
-        `Podium ${host.build.version} runs and speaks protocol ${PROTOCOL_VERSION}. Update both to the same version.`,
-      );
-    }
-    const human = isHuman(said.human, host.secrets);
+    if (!isSecret(said.token, host.secrets.token))
+      throw new PodiumError("unauthorized", "The token of the hello is not the one of this hub.");
+    if (caller) throw new PodiumError("invalid_input", "hello: it was said already; settings.set changes the folders.");
+    const human = isSecret(said.human, host.secrets.human);
     const granted = said.scopes.filter((scope) => scopes.includes(scope) || (scope === "human" && human));
     caller = {
       door: "ws",
@@ -92,8 +121,9 @@ export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: S
     if (isPlain(method)) return dispatch(host.handlers, method, params, known);
     if (!isStream(method)) throw new PodiumError("not_found", `There is no method ${method}.`);
     const { result, stop } = await subscribe(host.streams, method, params, known, (item: unknown) =>
-      send({ id, item }),
+      send({ id, item }, false),
     );
+    stops.get(id)?.();
     if (socket.readyState === WebSocket.OPEN) stops.set(id, stop);
     else stop();
     return result;
@@ -102,7 +132,6 @@ export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: S
   const receive = async (text: string): Promise<void> => {
     let frame: ClientFrame;
     try {
-      assertDepth(text, limits.depth);
       frame = ClientFrame.parse(JSON.parse(text));
     } catch {
       socket.close(1007, "not a request");
@@ -115,9 +144,12 @@ export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: S
     }
     const { id, method, params } = frame;
     try {
-      send({ id, result: await answer(id, method, params) });
+      assertSize(method, text);
+      // The frame itself is one level more than its parameters.
+      assertDepth(text, limits.depth + 1);
+      send({ id, result: await answer(id, method, params) }, true);
     } catch (error) {
-      send({ id, error: toPodiumError(error).toShape() });
+      send({ id, error: toPodiumError(error).toShape() }, true);
     }
   };
 

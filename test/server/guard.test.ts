@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { request as httpRequest } from "node:http";
-import { connect } from "node:net";
+import { createServer, request as httpRequest } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { getRequestListener } from "@hono/node-server";
 import type { Build } from "../../sidecar/protocol/hub.ts";
 import { methods } from "../../sidecar/protocol/methods.ts";
 import type { Handlers, Streams } from "../../sidecar/server/caller.ts";
-import { type Doors, openDoors } from "../../sidecar/server/doors.ts";
+import { type Doors, openDoors, socketPaths } from "../../sidecar/server/doors.ts";
+import { createHttp } from "../../sidecar/server/http.ts";
 
 const token = "right-token-of-this-hub";
 const build: Build = { version: "1.2.3", builtAt: "2026-01-01T00:00:00.000Z", channel: "dev" };
@@ -55,17 +57,24 @@ function raw(port: number, { verb = "GET", path, headers, body = "" }: Ask): Pro
   });
 }
 
-const routes = [
-  ...Object.entries(methods).flatMap(([name, row]) =>
-    "rest" in row ? [{ name, verb: row.rest.verb.toUpperCase(), path: row.rest.path.replace("{run}", "run_1") }] : [],
-  ),
-  { name: "openapi", verb: "GET", path: "/api/v1/openapi.json" },
-  { name: "health", verb: "GET", path: "/health" },
-  { name: "unknown", verb: "GET", path: "/nothing/here" },
-  { name: "unknown post", verb: "POST", path: "/api/v1/nothing" },
-  { name: "options", verb: "OPTIONS", path: "/api/v1/runs" },
+interface Route {
+  readonly verb: string;
+  readonly path: string;
+}
+
+/** What the server itself says it serves: a route that is new is attacked from its first day. */
+const served: readonly Route[] = createHttp(handlers, build)
+  .routes.filter(({ path }) => path !== "/*")
+  .map(({ method, path }) => ({ verb: method, path: path.replace(":run", "run_1") }));
+const routes: readonly Route[] = [
+  ...served,
+  { verb: "GET", path: "/nothing/here" },
+  { verb: "POST", path: "/api/v1/nothing" },
+  { verb: "OPTIONS", path: "/api/v1/runs" },
+  { verb: "GET", path: "/metrics" },
+  { verb: "POST", path: "/mcp" },
 ];
-const upgrades = ["/ws", "/lsp", "/elsewhere"];
+const upgrades = [...socketPaths, "/elsewhere"];
 const upgradeHeaders = [
   ["upgrade", "websocket"],
   ["connection", "Upgrade"],
@@ -137,6 +146,7 @@ describe("the guard of every door", () => {
         socket.close();
       },
       onClients: () => undefined,
+      restPerMinute: 100_000,
     });
   });
   beforeEach(() => {
@@ -174,16 +184,30 @@ describe("the guard of every door", () => {
     });
   }
 
+  it("attacks the routes that the server has, which are those of the method table", () => {
+    const rows = Object.values(methods).flatMap((row) =>
+      "rest" in row ? [`${row.rest.verb.toUpperCase()} ${row.rest.path.replace("{run}", "run_1")}`] : [],
+    );
+    assert.deepEqual(
+      served.map(({ verb, path }) => `${verb} ${path}`).sort(),
+      [...rows, "GET /health", "GET /api/v1/openapi.json"].sort(),
+    );
+    assert.ok(Object.keys(hostile(1)).length >= 29);
+  });
+
   it("lets the right headers through to each handler, as a control", async () => {
-    for (const { name, verb, path } of routes.filter((route) => route.name in methods)) {
+    for (const [name, row] of Object.entries(methods)) {
+      if (!("rest" in row)) continue;
       called = [];
+      const verb = row.rest.verb.toUpperCase();
+      const path = row.rest.path.replace("{run}", "run_1");
       const query = name === "run.events" ? "?after=0" : "";
       const body = verb === "POST" ? '{"workflow":"ask_workspace","input":{}}' : "";
       const headers = [...right(), json];
       const { status } = await raw(doors.port, { verb, path: path + query, headers, body });
       assert.deepEqual([name, status < 300, called], [name, true, [name]]);
     }
-    for (const path of ["/ws", "/lsp"])
+    for (const path of socketPaths)
       assert.equal((await raw(doors.port, { path, headers: [...right(), ...upgradeHeaders] })).status, 101);
     assert.equal(lsp, 1);
     assert.equal((await raw(doors.port, { path: "/elsewhere", headers: [...right(), ...upgradeHeaders] })).status, 404);
@@ -192,6 +216,26 @@ describe("the guard of every door", () => {
     assert.equal((await raw(doors.port, { path: "/nothing", headers: right() })).status, 404);
     const own = [...right(), ["origin", `http://127.0.0.1:${doors.port}`]] as const;
     assert.equal((await raw(doors.port, { path: "/ready", headers: own })).status, 200);
+  });
+
+  it("is what refuses them: the same requests reach the handlers where it does not stand", async () => {
+    const listener = getRequestListener(createHttp(handlers, build).fetch);
+    const open = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+    await new Promise<void>((resolve) => open.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = open.address() as AddressInfo;
+      let reached = 0;
+      for (const { headers, query = "", upgradeOnly } of Object.values(hostile(port))) {
+        if (upgradeOnly || !headers.some(([name, value]) => name === "host" && value !== "")) continue;
+        called = [];
+        const { status } = await raw(port, { path: `/api/v1/runs${query}`, headers });
+        if (status === 200 && called[0] === "run.list") reached += 1;
+      }
+      assert.ok(reached >= 20, `only ${reached} of them reached a handler`);
+    } finally {
+      open.close();
+      open.closeAllConnections();
+    }
   });
 
   it("says nothing but ok to a health check without a token", async () => {
@@ -203,7 +247,15 @@ describe("the guard of every door", () => {
   });
 
   it("starts nothing for the post that a page may send without asking", async () => {
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", null]) {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "multipart/form-data; boundary=x",
+      "application/jsonp",
+      "application/json-seq",
+      "",
+      null,
+    ]) {
       const headers = type === null ? right() : [...right(), ["content-type", type] as const];
       const { status } = await raw(doors.port, {
         verb: "POST",
@@ -211,7 +263,7 @@ describe("the guard of every door", () => {
         headers,
         body: '{"workflow":"ask_workspace","input":{}}',
       });
-      assert.equal(status, 400);
+      assert.equal(status, 415);
     }
     assert.deepEqual(called, []);
   });
