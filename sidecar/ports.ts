@@ -119,6 +119,8 @@ export interface Endpoint {
 export interface Models {
   /** The model that a role resolves to now; null = there is none that may be used. */
   resolve(role: string, settings: ModelSettings): ResolvedModel | null;
+  /** Why `resolve` finds none, in a clause: what the servers that were looked at said. Null = there is no server. */
+  whyNone(settings: ModelSettings): string | null;
   call(
     target: ResolvedModel,
     request: Omit<ModelRequest, "contextTokens" | "keepAlive">,
@@ -342,6 +344,8 @@ export interface StepContext {
   }>;
   /** The model a role resolves to now; not recorded. */
   resolve(role: string): ResolvedModel | null;
+  /** Why `resolve` finds none, in a clause; null = there is no server. */
+  whyNone(): string | null;
   tool(name: string, input: JsonObject, key?: string): Promise<Json>;
   /** A question; the step parks until it is answered and is then run again. */
   ask(question: {

@@ -50,7 +50,7 @@ export function hubRuntime(env: NodeJS.ProcessEnv): { readonly file: string; rea
   }
   throw new PodiumError(
     "node_too_old",
-    `Podium needs Node 22.15 or newer; this editor runs ${process.versions.node}. Update the editor or install a newer node.`,
+    `Podium needs Node 22.15 or newer; this is Node ${process.versions.node}. Install a newer node, or update the editor.`,
   );
 }
 

@@ -130,6 +130,7 @@ export function createContext(scope: OperationScope, invocation: Invocation): St
       }
       return found;
     },
+    whyNone: () => ports.models.whyNone(info.settings),
     tool: (name, input, key) => tool(mine(), name, input, key),
     ask: (question) => ask(mine(), question),
     async once<T extends Json>(name: string, effect: Effect, work: () => Promise<T>): Promise<T> {

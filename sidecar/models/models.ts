@@ -172,6 +172,11 @@ export function createModels(options: ModelsOptions): ModelsHub {
       const found = pickModel(role, choice(settings));
       return found && resolved(found);
     },
+    whyNone: () => {
+      const silent = catalog.infos().filter(({ state, models }) => state === "down" || models.length === 0);
+      const said = silent.slice(0, 2).map(({ url, detail }) => (detail ?? `${url} does not answer`).replace(/\.$/, ""));
+      return said.length === 0 ? null : said.join("; ");
+    },
     call: (target, request, caller, signal) => {
       const chosen = findRef(target.ref);
       const models = [chosen, ...alternatives(chosen)].flatMap((candidate) => {

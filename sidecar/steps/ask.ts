@@ -20,7 +20,7 @@ export function createAskStep({ agents }: { readonly agents: ReadonlyMap<string,
 
 async function answer(question: Question, context: StepContext): Promise<Json> {
   const model = context.resolve(question.role);
-  if (model === null) return answerWithout(question, context, noModel(question));
+  if (model === null) return answerWithout(question, context, noModel(question, context.whyNone()));
   try {
     return await answerWith(question, model, context);
   } catch (error) {
@@ -48,9 +48,10 @@ function answerWithout(question: Question, context: StepContext, error: PodiumEr
   return answerValue(extract(question, question.passages));
 }
 
-function noModel({ role }: Question): PodiumError {
+function noModel({ role }: Question, why: string | null): PodiumError {
+  const wayOut = "start a model server such as Ollama, or choose a model for this role";
   return new PodiumError(
     "provider_unavailable",
-    `No model may answer for the role ${role}: start a model server such as Ollama, or choose a model for this role.`,
+    `No model may answer for the role ${role}: ${why === null ? "" : `${why}; `}${wayOut}.`,
   );
 }

@@ -65,6 +65,7 @@ function scripted(replies: readonly Reply[], given: { model?: ResolvedModel | nu
       seen.roles.push(role);
       return given.model === undefined ? model : given.model;
     },
+    whyNone: () => null,
     model: async ({ request }) => {
       const reply = replies[requests.length] ?? refuse();
       requests.push(request);

@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import type { ErrorCode } from "../../sidecar/protocol/errors.ts";
 import { fakeOllama } from "./fake-ollama.ts";
 
-/** Where something was already done: a data directory with runs in it, and a git workspace with one commit. No hub runs. */
-export interface BadWorld {
+/** Where something was already done: a data directory with runs in it, and a git workspace with one commit. */
+interface BadWorld {
   readonly home: string;
   readonly root: string;
 }
@@ -36,6 +36,8 @@ export interface BadInput {
    * `notice` = the work succeeds and one line says what was wrong, `nowhere` = the work succeeds.
    */
   readonly shows: "start" | "request" | "run" | "notice" | "nowhere";
+  /** True = no hub may run while it is arranged, nor after the attempt. */
+  readonly cold: boolean;
   /** Exit code of the command line. */
   readonly exit: number;
   /** What the one sentence must name as the cause, and as what to do. */
@@ -129,6 +131,7 @@ export const badInputs: readonly BadInput[] = [
     name: "unknown workflow",
     code: "unknown_workflow",
     shows: "request",
+    cold: false,
     exit: 2,
     cause: /no workflow ask_workspce/,
     wayOut: /There are: .*ask_workspace/,
@@ -143,6 +146,7 @@ export const badInputs: readonly BadInput[] = [
     name: "file outside the workspace",
     code: "outside_workspace",
     shows: "run",
+    cold: false,
     exit: 4,
     cause: /\.\.\/secret\.txt.* is outside/,
     wayOut: /give a path inside/,
@@ -155,6 +159,7 @@ export const badInputs: readonly BadInput[] = [
     name: "binary file",
     code: "file_binary",
     shows: "run",
+    cold: false,
     exit: 4,
     cause: /logo\.bin is not text/,
     wayOut: /choose a text file/,
@@ -167,6 +172,7 @@ export const badInputs: readonly BadInput[] = [
     name: "100 MB file",
     code: "too_large",
     shows: "run",
+    cold: false,
     exit: 4,
     cause: /huge\.log has 104857600 bytes/,
     wayOut: /choose a smaller file/,
@@ -180,6 +186,7 @@ export const badInputs: readonly BadInput[] = [
     name: "empty repository",
     code: "git_failed",
     shows: "run",
+    cold: false,
     exit: 4,
     cause: /no commit/,
     wayOut: /commit something first/,
@@ -200,6 +207,7 @@ export const badInputs: readonly BadInput[] = [
     name: "no git",
     code: "git_missing",
     shows: "run",
+    cold: true,
     exit: 4,
     cause: /git was not found on PATH/,
     wayOut: /install it/,
@@ -213,6 +221,7 @@ export const badInputs: readonly BadInput[] = [
     name: "wrong Node",
     code: "node_too_old",
     shows: "start",
+    cold: true,
     exit: 5,
     cause: /needs Node 22\.15 or newer.*18\.19\.0/,
     wayOut: /[Ii]nstall/,
@@ -228,6 +237,7 @@ export const badInputs: readonly BadInput[] = [
     name: "unreadable data directory",
     code: "data_unreadable",
     shows: "start",
+    cold: true,
     exit: 5,
     cause: /home/,
     wayOut: /PODIUM_HOME/,
@@ -249,6 +259,7 @@ export const badInputs: readonly BadInput[] = [
     name: "corrupt database",
     code: "data_corrupt",
     shows: "notice",
+    cold: true,
     exit: 0,
     cause: /podium\.db\.corrupt-\d+/,
     wayOut: /podium doctor/,
@@ -264,6 +275,7 @@ export const badInputs: readonly BadInput[] = [
     name: "port taken",
     code: "port_taken",
     shows: "start",
+    cold: true,
     exit: 5,
     cause: /port \d+ .*taken/i,
     wayOut: /Close the program|PODIUM_PORT/,
@@ -276,6 +288,7 @@ export const badInputs: readonly BadInput[] = [
     name: "port and process id of the last hub taken by another program",
     code: null,
     shows: "nowhere",
+    cold: true,
     exit: 0,
     cause: /^/,
     wayOut: /^/,
@@ -292,15 +305,17 @@ export const badInputs: readonly BadInput[] = [
     name: "server that answers HTML",
     code: "provider_unavailable",
     shows: "run",
+    cold: true,
     exit: 4,
-    cause: /http:\/\/127\.0\.0\.1:\d+ .*HTML/,
-    wayOut: /start a model server/i,
+    cause: /127\.0\.0\.1:\d+ answered with a web page/,
+    wayOut: /enter its API address/,
     arrange: async (world) => telling(world, "one", await webServer()),
   },
   {
     name: "model that is not installed",
     code: "model_missing",
     shows: "run",
+    cold: true,
     exit: 4,
     cause: /No server lists the model ollama\/absent:7b/,
     wayOut: /Choose one of them or install it/,
@@ -321,6 +336,7 @@ export const badInputs: readonly BadInput[] = [
     name: "prompt larger than any window",
     code: "context_overflow",
     shows: "run",
+    cold: true,
     exit: 4,
     cause: /needs about \d+ tokens but .*small:1b holds 4096/,
     wayOut: /Shorten them or choose a model with a larger window/,
@@ -331,6 +347,7 @@ export const badInputs: readonly BadInput[] = [
     name: "malformed YAML",
     code: "invalid_workflow",
     shows: "request",
+    cold: false,
     exit: 2,
     cause: /broken\.yaml:\d+:\d+ This is not YAML/,
     wayOut: /podium check/,

@@ -15,14 +15,14 @@ export interface Ran {
   readonly stderr: string;
 }
 
-export interface Running {
+interface Running {
   readonly child: ChildProcess;
   readonly ran: Promise<Ran>;
   /** What stderr says so far. */
   readonly progress: () => string;
 }
 
-export interface How {
+interface How {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly stdin?: string;

@@ -38,6 +38,7 @@ export function createFakeModels(script: Script): Models & { available: boolean;
     available: true,
     calls: 0,
     resolve: () => (models.available ? target : null),
+    whyNone: () => null,
     async *call(
       _target: ResolvedModel,
       request: Call,

@@ -191,6 +191,10 @@ async function headOrEmpty(call: GitCall): Promise<string> {
 }
 
 async function defaultBase(call: GitCall): Promise<string> {
+  if (!(await isCommit("HEAD", call))) {
+    const sentence = "This repository has no commit yet, so there is no branch to compare; commit something first.";
+    throw new PodiumError("git_failed", sentence);
+  }
   for (const name of ["origin/HEAD", "main", "master", "origin/main", "origin/master"]) {
     if (await isCommit(name, call)) return name;
   }

@@ -30,6 +30,7 @@ const context: StepContext = {
   settings: { roles: {}, servers: [], network: "local", requireModel: false },
   trusted: true,
   resolve: () => null,
+  whyNone: () => null,
   model: refuse,
   tool: refuse,
   ask: refuse,
