@@ -72,7 +72,10 @@ export function createLibrary(options: {
           found.file === undefined
             ? name
             : `${relative(root, found.file)}:${problem?.line ?? 1}:${problem?.column ?? 1}`;
-        throw new PodiumError("invalid_workflow", `${where} ${(problem?.message ?? "is not a workflow").replace(/\.$/, "")}; podium check names every problem.`);
+        throw new PodiumError(
+          "invalid_workflow",
+          `${where} ${(problem?.message ?? "is not a workflow").replace(/\.$/, "")}; podium check names every problem.`,
+        );
       }
       return { name: found.name, ir: found.ir, irHash: found.irHash, problems: found.problems };
     },
