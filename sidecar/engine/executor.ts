@@ -40,7 +40,8 @@ export class Executor {
   readonly journal: Journal;
   readonly generations = new Set<GenerationSink>();
   readonly #attempts = new Set<Attempt>();
-  readonly #timers = new AbortController();
+  /** Ends the waits for retries; made by the first of them. */
+  #timers: AbortController | null = null;
   readonly #scope: OperationScope;
   readonly #decisions: Decisions;
   /** The value that the next appended step-end carries, so that it need not be read back. */
@@ -78,7 +79,7 @@ export class Executor {
 
   /** Appends `bodies` and goes on with whatever they made possible, in the same commit. */
   begin(bodies: readonly DurableBody[]): Promise<void> {
-    return this.#advance(bodies, "synced");
+    return this.#advance(bodies);
   }
 
   /** Puts a run away that was only looked at. */
@@ -108,7 +109,7 @@ export class Executor {
   /** Admits no new operation; `now` aborts the ones in flight. What was dropped runs again at the next start. */
   drain(now: boolean): void {
     this.#isDraining = true;
-    this.#timers.abort();
+    this.#timers?.abort();
     if (now) this.#abort(() => true, new PodiumError("cancelled", "The hub stops."));
     for (const attempt of [...this.#attempts]) {
       const notes = this.#options.record.notes.get(attempt.place.instance);
@@ -127,19 +128,17 @@ export class Executor {
   }
 
   /** Pushes the events, takes every action that follows from them, commits once, then starts the steps. */
-  async #advance(bodies: readonly DurableBody[], durability: "synced" | "written"): Promise<void> {
+  async #advance(bodies: readonly DurableBody[]): Promise<void> {
     const starts: Attempt[] = [];
-    let isSynced = durability === "synced";
     for (const body of bodies) this.journal.ride(body);
     try {
       for (let action = this.#take(); action; action = this.#take()) {
-        if (action.type === "end-run") isSynced = true;
         this.#act(action, starts);
         this.#abortDoomed();
       }
       this.#abortDoomed();
       for (const attempt of starts) this.#register(attempt);
-      await this.journal.commit([], isSynced ? "synced" : "written");
+      await this.journal.commit([]);
     } catch (error) {
       this.#fail(toPodiumError(error, "storage"));
       return;
@@ -201,11 +200,13 @@ export class Executor {
   #wait(place: Place, at: number): void {
     const { clock } = this.#options.ports;
     this.#waits += 1;
+    this.#timers ??= new AbortController();
+    const { signal } = this.#timers;
     const wake = async (): Promise<void> => {
-      await clock.sleep(Math.max(0, at - clock.now()), this.#timers.signal);
+      await clock.sleep(Math.max(0, at - clock.now()), signal);
       this.#waits -= 1;
       this.#options.record.schedule.wake(place);
-      await this.#advance([], "written");
+      await this.#advance([]);
     };
     wake().catch(() => {
       this.#waits -= 1;
@@ -220,7 +221,7 @@ export class Executor {
     if (!this.#attempts.delete(attempt)) return;
     const bodies = this.#bodiesOf(attempt, outcome);
     if (bodies === null) this.#settle();
-    else await this.#advance(bodies, "written");
+    else await this.#advance(bodies);
   }
 
   /** Begins once discovery has looked, so that no step takes an early look for a machine without models. */
@@ -275,7 +276,7 @@ export class Executor {
     if (this.isIdle) return;
     this.isIdle = true;
     this.#isDraining = true;
-    this.#timers.abort();
+    this.#timers?.abort();
     this.#abort(() => true, error);
     this.#attempts.clear();
     this.journal.drop();
@@ -288,7 +289,7 @@ export class Executor {
     if (this.isIdle || this.#attempts.size > 0) return;
     const { schedule } = this.#options.record;
     if (this.#cancel && !schedule.ended) {
-      this.journal.commit([{ kind: "run-end", status: "cancelled" }], "synced").then(
+      this.journal.commit([{ kind: "run-end", status: "cancelled" }]).then(
         () => this.#settle(),
         (error: unknown) => this.#fail(toPodiumError(error, "storage")),
       );
@@ -297,7 +298,7 @@ export class Executor {
     if (!schedule.ended && !this.#isDraining && this.#waits > 0) return;
     if (this.#isDraining && schedule.root.running > 0) this.journal.ride({ kind: "run-adopt", why: handedOver });
     this.isIdle = true;
-    this.#timers.abort();
+    this.#timers?.abort();
     this.journal.flush().then(
       () => {
         this.#cancel?.end();

@@ -12,14 +12,20 @@ const rideTurns = 12;
 export interface Journal {
   /** Appends without being awaited: flushed in this turn of the event loop, or with the next commit. */
   ride(body: DurableBody): void;
-  /** Appends, and resolves after the commit. Throws `storage` when the disk refuses. */
-  commit(bodies: readonly DurableBody[], durability: Durability): Promise<void>;
+  /** Appends, and resolves after the commit of this and all before it. Throws `storage` when the disk refuses. */
+  commit(bodies: readonly DurableBody[]): Promise<void>;
   /** Resolves when all that was appended is committed. */
   flush(): Promise<void>;
   /** Inline up to 16 KiB, else stored as a blob with its hash. */
   refOf(value: Json): Ref;
   /** Refuses everything from now on: what is not committed never happened. */
   drop(): void;
+}
+
+/** What a power cut must not take: an effect that is about to happen, an answer, an end (ENGINE E10). */
+function needsSync(body: DurableBody): boolean {
+  if (body.kind === "op-start") return body.effect !== "pure" && body.opKind !== "ask";
+  return body.kind === "answer" || body.kind === "run-end";
 }
 
 /** True when the JSON of a value surely needs no more than the inline limit; looks only as far as it must. */
@@ -74,7 +80,7 @@ export function createJournal(
   const { store, clock, digest } = ports;
   let seq = head;
   let pending: RunEvent[] = [];
-  let isSynced = false;
+  let durability: Durability = "written";
   let waiting: { readonly resolve: () => void; readonly reject: (error: PodiumError) => void }[] = [];
   let writing: Promise<void> | null = null;
   let turns: number | null = null;
@@ -84,6 +90,7 @@ export function createJournal(
     seq += 1;
     const event: RunEvent = { run, seq, at: clock.now(), epoch: store.epoch, ...body };
     pending.push(event);
+    if (needsSync(body)) durability = "synced";
     apply(event);
   };
 
@@ -91,12 +98,12 @@ export function createJournal(
     while (pending.length > 0 && failure === null) {
       const batch = pending;
       const settled = waiting;
-      const durability = isSynced ? "synced" : "written";
+      const how = durability;
       pending = [];
       waiting = [];
-      isSynced = false;
+      durability = "written";
       try {
-        await store.append(run, batch, durability);
+        await store.append(run, batch, how);
       } catch (error) {
         failure = toPodiumError(error, "storage");
         for (const waiter of [...settled, ...waiting]) waiter.reject(failure);
@@ -158,10 +165,9 @@ export function createJournal(
       add(body);
       schedule(rideTurns);
     },
-    commit(bodies, durability) {
+    commit(bodies) {
       if (failure) return Promise.reject(failure);
       for (const body of bodies) add(body);
-      if (durability === "synced") isSynced = true;
       if (pending.length === 0) return flush();
       schedule(0);
       return wait();

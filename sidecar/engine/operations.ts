@@ -86,7 +86,7 @@ export class Operations {
     if (operation.effect === "pure") {
       scope.journal.ride(start);
     } else {
-      await scope.journal.commit([start], "synced");
+      await scope.journal.commit([start]);
       if (invocation.isAborted) throw toPodiumError(invocation.signal.reason, "cancelled");
       invocation.openEffects.add(ordinal);
     }

@@ -6,7 +6,7 @@ import { append, blob, chain, fan, type Scenario, stream } from "./scenarios.ts"
 async function costOf(scenario: Scenario): Promise<{ commits: number; bytes: number; tokens: number }> {
   const empty = await (await openBench("sqlite")).close();
   const bench = await openBench("sqlite");
-  const { commits, tokens } = await bench.round(scenario);
+  const { commits, tokens } = await bench.checked(scenario);
   return { commits, tokens, bytes: (await bench.close()) - empty };
 }
 

@@ -13,7 +13,7 @@ export async function measureHere(name: string, variant: string): Promise<{ read
     variant === "raw" ? openRaw() : openBench(variant === "memory" ? "memory" : "sqlite");
   const empty = await (await open()).close();
   const counted = await open();
-  const { commits, tokens } = await counted.round(scenario);
+  const { commits, tokens } = await counted.checked(scenario);
   const bytes = (await counted.close()) - empty;
 
   // About 2000 steps let the compiler settle.

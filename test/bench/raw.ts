@@ -6,6 +6,7 @@ import type BetterSqlite from "better-sqlite3";
 import type { Json } from "../../sidecar/protocol/json.ts";
 import type { Bench, Cost } from "./engine.ts";
 import { diskBytes } from "./engine.ts";
+import type { Scenario } from "./scenarios.ts";
 
 const ddl =
   "CREATE TABLE step(run INTEGER, seq INTEGER, json TEXT, PRIMARY KEY(run, seq)) WITHOUT ROWID; PRAGMA synchronous=NORMAL";
@@ -55,14 +56,16 @@ export function openRaw(): Bench {
     return performance.now() - from;
   };
 
+  const round = async ({ rows, runs: count }: Scenario): Promise<Cost> => {
+    const start = { commits, cpu: process.cpuUsage(), at: performance.now() };
+    const latencies = await Promise.all(Array.from({ length: count }, () => once(rows)));
+    const { user, system } = process.cpuUsage(start.cpu);
+    const wallMs = performance.now() - start.at;
+    return { wallMs, cpuMs: (user + system) / 1000, commits: commits - start.commits, tokens: 0, latencies };
+  };
   return {
-    async round({ rows, runs: count }): Promise<Cost> {
-      const start = { commits, cpu: process.cpuUsage(), at: performance.now() };
-      const latencies = await Promise.all(Array.from({ length: count }, () => once(rows)));
-      const { user, system } = process.cpuUsage(start.cpu);
-      const wallMs = performance.now() - start.at;
-      return { wallMs, cpuMs: (user + system) / 1000, commits: commits - start.commits, tokens: 0, latencies };
-    },
+    round,
+    checked: round,
     async close() {
       database.close();
       const bytes = diskBytes(directory);

@@ -4,21 +4,16 @@ export const migrations: readonly string[] = [
   CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta VALUES ('epoch', 0);
   CREATE TABLE logs (id INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE) STRICT;
+  -- id = log * 2^28 + seq: one key is order and uniqueness, so a small commit dirties one page of this table.
   CREATE TABLE events (
-    log INTEGER NOT NULL REFERENCES logs (id),
-    seq INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY,
     at REAL NOT NULL,
     epoch INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    instance TEXT,
-    op INTEGER,
-    attempt INTEGER,
-    body TEXT NOT NULL,
+    once TEXT,
     sum INTEGER NOT NULL,
-    PRIMARY KEY (log, seq)
-  ) STRICT, WITHOUT ROWID;
-  CREATE UNIQUE INDEX one_step_end ON events (log, instance) WHERE kind = 'step-end';
-  CREATE UNIQUE INDEX one_op_end ON events (log, instance, op, attempt) WHERE kind = 'op-end';
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX events_once ON events (id >> 28, once) WHERE once IS NOT NULL;
   CREATE TABLE blobs (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, sum INTEGER NOT NULL, json TEXT NOT NULL) STRICT;
   CREATE TABLE runs (
     log INTEGER PRIMARY KEY REFERENCES logs (id),
@@ -33,7 +28,6 @@ export const migrations: readonly string[] = [
     waits INTEGER NOT NULL,
     imported INTEGER NOT NULL,
     idem TEXT,
-    seq INTEGER NOT NULL,
     tokens_in INTEGER NOT NULL,
     tokens_out INTEGER NOT NULL,
     tokens_cached INTEGER NOT NULL,

@@ -38,7 +38,7 @@ function titleOf(input: JsonObject): string | null {
   return line ? line.slice(0, TITLE_LENGTH) : null;
 }
 
-/** Throws `internal` when a log does not begin with run-start. */
+/** What a log begins with, before its events are applied. Throws `internal` when the first is not run-start. */
 export function startProjection(event: RunEvent): RunProjection {
   if (event.kind !== "run-start") {
     throw new PodiumError("internal", `The log of ${event.run} begins with ${event.kind} and not with run-start.`);
@@ -54,7 +54,7 @@ export function startProjection(event: RunEvent): RunProjection {
     reason: null,
     endedAt: null,
     attempts: 1,
-    seq: event.seq,
+    seq: 0,
     usage: { in: 0, out: 0, cached: 0, estimated: false },
     running: 0,
     activities: new Map(),
@@ -101,7 +101,7 @@ function addUsage(run: RunProjection, usage: Usage): void {
   };
 }
 
-/** Applies one event after run-start. The switch has no default: a new kind breaks the build. */
+/** Applies one event. The switch has no default: a new kind breaks the build. */
 export function project(run: RunProjection, event: RunEvent): void {
   run.seq = event.seq;
   switch (event.kind) {

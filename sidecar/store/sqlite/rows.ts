@@ -1,60 +1,45 @@
 import { crc32 } from "node:zlib";
 import { PodiumError } from "../../protocol/errors.ts";
-import { RunEvent } from "../../protocol/events.ts";
+import { DurableBody, type RunEvent } from "../../protocol/events.ts";
 
-/** One event as stored: what the database checks in columns, the rest as JSON. */
+/** One event as stored: its envelope in columns, the rest as JSON. */
 export interface EventRow {
   readonly seq: number;
   readonly at: number;
   readonly epoch: number;
-  readonly kind: string;
-  readonly instance: string | null;
-  readonly op: number | null;
-  readonly attempt: number | null;
-  readonly body: string;
-  /** CRC-32 over all of the above and the run. */
+  /** CRC-32 over all the others and the run. */
   readonly sum: number;
+  readonly body: string;
 }
 
-const columns = new Set(["run", "seq", "at", "epoch", "kind", "instance", "op", "attempt"]);
+/** Events that one log may hold: the place of `seq` in the key of the table. */
+const perLog = 2 ** 28;
 
-function sumOf(run: string, row: Omit<EventRow, "sum">): number {
-  const { seq, at, epoch, kind, instance, op, attempt, body } = row;
-  return crc32([run, seq, at, epoch, kind, instance ?? "", op ?? "", attempt ?? "", body].join("\n"));
+/** The key of an event. Those of one log lie between the keys of seq 0 in this log and in the next. */
+export const eventId = (log: number, seq: number): number => log * perLog + seq;
+
+/** What may be recorded only once in a run; null for an event that may come again. */
+export function onceOf(event: RunEvent): string | null {
+  if (event.kind === "step-end") return `end ${event.instance}`;
+  if (event.kind === "op-end") return `op ${event.instance} ${event.op} ${event.attempt}`;
+  return event.kind === "signal" ? `signal ${event.instance} ${event.name}` : null;
 }
 
-export function encodeEvent(event: RunEvent): EventRow {
-  const body: { [key: string]: unknown } = {};
-  for (const [key, value] of Object.entries(event)) if (!columns.has(key)) body[key] = value;
-  const row = {
-    seq: event.seq,
-    at: event.at,
-    epoch: event.epoch,
-    kind: event.kind,
-    instance: "instance" in event ? event.instance : null,
-    op: "op" in event ? event.op : null,
-    attempt: "attempt" in event ? event.attempt : null,
-    body: JSON.stringify(body),
-  };
-  return { ...row, sum: sumOf(event.run, row) };
+const sumOf = (run: string, seq: number, at: number, epoch: number, body: string): number =>
+  crc32(`${run}\n${seq}\n${at}\n${epoch}\n${body}`);
+
+export function encodeEvent({ run, seq, at, epoch, ...rest }: RunEvent): EventRow {
+  const body = JSON.stringify(rest);
+  return { seq, at, epoch, sum: sumOf(run, seq, at, epoch, body), body };
 }
 
 /** Throws `data_corrupt` naming run and seq when a byte changed since it was written. */
-export function decodeEvent(run: string, row: EventRow): RunEvent {
-  const { seq, at, epoch, kind, instance, op, attempt, body } = row;
+export function decodeEvent(run: string, { seq, at, epoch, sum, body }: EventRow): RunEvent {
   const sentence = `Event ${seq} of ${run} is damaged in the database; the run cannot be continued, start it again.`;
-  if (sumOf(run, row) !== row.sum) throw new PodiumError("data_corrupt", sentence, { reason: "checksum" });
-  const parsed = RunEvent.safeParse({
-    run,
-    seq,
-    at,
-    epoch,
-    kind,
-    ...(instance === null ? {} : { instance }),
-    ...(op === null ? {} : { op }),
-    ...(attempt === null ? {} : { attempt }),
-    ...JSON.parse(body),
-  });
+  if (sumOf(run, seq, at, epoch, body) !== sum) {
+    throw new PodiumError("data_corrupt", sentence, { reason: "checksum" });
+  }
+  const parsed = DurableBody.safeParse(JSON.parse(body));
   if (!parsed.success) throw new PodiumError("data_corrupt", sentence, { reason: "shape", cause: parsed.error });
-  return parsed.data;
+  return { run, seq, at, epoch, ...parsed.data };
 }

@@ -2,7 +2,7 @@ import type { Database } from "better-sqlite3";
 import { RunStatus } from "../../protocol/events.ts";
 import type { RunRow } from "../../protocol/results.ts";
 import type { RunProjection } from "./projection.ts";
-import type { EventRow } from "./rows.ts";
+import { type EventRow, eventId } from "./rows.ts";
 
 interface StoredRun {
   readonly run: string;
@@ -24,11 +24,10 @@ interface StoredBlob {
   readonly sum: number;
 }
 
-type StoredEvent = EventRow & { readonly log: number };
-type RunParameters = { readonly [column: string]: string | number | null };
+/** The columns of a run's projection, in the order of the table. */
+export type RunParameters = readonly (string | number | null)[];
 
 const runColumns = `run, workflow, status, reason, created_at, ended_at, attempts, title, root, waits, imported`;
-const eventColumns = "seq, at, epoch, kind, instance, op, attempt, body, sum";
 
 /** Every statement of the store, prepared once. */
 export function prepareStatements(database: Database) {
@@ -38,19 +37,27 @@ export function prepareStatements(database: Database) {
       .prepare<[], number>("UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value")
       .pluck(),
     logOf: database.prepare<[string], number>("SELECT id FROM logs WHERE run = ?").pluck(),
-    addLog: database.prepare<[string], number>("INSERT INTO logs (run) VALUES (?) RETURNING id").pluck(),
+    addLog: database
+      .prepare<[string], number>(
+        "INSERT INTO logs (run) VALUES (?) ON CONFLICT (run) DO UPDATE SET run = run RETURNING id",
+      )
+      .pluck(),
     logs: database.prepare<[], { id: number; run: string }>("SELECT id, run FROM logs ORDER BY id"),
-    addEvent: database.prepare<[StoredEvent]>(
-      `INSERT INTO events (log, ${eventColumns})
-       VALUES (@log, @seq, @at, @epoch, @kind, @instance, @op, @attempt, @body, @sum)`,
+    addEvent: database.prepare<[number, number, number, string | null, number, string]>(
+      "INSERT INTO events (id, at, epoch, once, sum, body) VALUES (?, ?, ?, ?, ?, ?)",
     ),
     page: database.prepare<[number, number, number], EventRow>(
-      `SELECT ${eventColumns} FROM events WHERE log = ? AND seq > ? ORDER BY seq LIMIT ?`,
+      `SELECT id & 0xfffffff AS seq, at, epoch, sum, body FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
     ),
-    head: database.prepare<[number], number>("SELECT coalesce(max(seq), 0) FROM events WHERE log = ?").pluck(),
+    head: database
+      .prepare<[number, number], number>("SELECT coalesce(max(id), 0) & 0xfffffff FROM events WHERE id > ? AND id < ?")
+      .pluck(),
     putRun: database.prepare<[RunParameters]>(
-      `INSERT OR REPLACE INTO runs VALUES (@log, @workflow, @status, @reason, @createdAt, @endedAt, @attempts, @title, @root,
-         @waits, @imported, @idem, @seq, @tokensIn, @tokensOut, @tokensCached, @tokensEstimated)`,
+      `INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (log) DO UPDATE SET status = excluded.status, reason = excluded.reason, ended_at = excluded.ended_at,
+         attempts = excluded.attempts, waits = excluded.waits, tokens_in = excluded.tokens_in,
+         tokens_out = excluded.tokens_out, tokens_cached = excluded.tokens_cached,
+         tokens_estimated = excluded.tokens_estimated`,
     ),
     clearRuns: database.prepare<[]>("DELETE FROM runs"),
     row: database.prepare<[string], StoredRun>(
@@ -85,29 +92,31 @@ export function prepareStatements(database: Database) {
   };
 }
 
+/** Events of a log with seq > after, at most `limit`. */
+export const readPage = (statements: Statements, log: number, after: number, limit: number): readonly EventRow[] =>
+  statements.page.all(eventId(log, after), eventId(log + 1, 0), limit);
+
 export type Statements = ReturnType<typeof prepareStatements>;
 
-/** The columns of a run's projection. */
 export function runParameters(log: number, run: RunProjection): RunParameters {
-  return {
+  return [
     log,
-    workflow: run.workflow,
-    status: run.status,
-    reason: run.reason,
-    createdAt: run.createdAt,
-    endedAt: run.endedAt,
-    attempts: run.attempts,
-    title: run.title,
-    root: run.root,
-    waits: run.asks.size,
-    imported: Number(run.imported),
-    idem: run.idem,
-    seq: run.seq,
-    tokensIn: run.usage.in,
-    tokensOut: run.usage.out,
-    tokensCached: run.usage.cached,
-    tokensEstimated: Number(run.usage.estimated),
-  };
+    run.workflow,
+    run.status,
+    run.reason,
+    run.createdAt,
+    run.endedAt,
+    run.attempts,
+    run.title,
+    run.root,
+    run.asks.size,
+    Number(run.imported),
+    run.idem,
+    run.usage.in,
+    run.usage.out,
+    run.usage.cached,
+    Number(run.usage.estimated),
+  ];
 }
 
 export function toRunRow(stored: StoredRun): RunRow {

@@ -5,9 +5,9 @@ import type { Clock, RunStore } from "../../ports.ts";
 import { PodiumError, toPodiumError } from "../../protocol/errors.ts";
 import { migrations } from "./migrations.ts";
 import { type OpenDatabase, openDatabase } from "./open.ts";
-import { decodeEvent } from "./rows.ts";
+import { decodeEvent, eventId } from "./rows.ts";
 import { storeError } from "./runtime.ts";
-import { prepareStatements, runParameters, type Statements, toRunRow } from "./statements.ts";
+import { prepareStatements, readPage, runParameters, type Statements, toRunRow } from "./statements.ts";
 import { foldLog, Writer } from "./writer.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -93,7 +93,7 @@ function makeStore(opened: OpenDatabase<Session>, writer: Writer, clock: Clock):
   async function verifyLog(log: number, run: string): Promise<readonly string[]> {
     const problems: string[] = [];
     for (let after = 0; ; await nextTurn()) {
-      const rows = statements.page.all(log, after, PAGE);
+      const rows = readPage(statements, log, after, PAGE);
       for (const row of rows) {
         if (row.seq !== after + 1) problems.push(`${run} has no event ${after + 1}`);
         after = row.seq;
@@ -130,12 +130,12 @@ function makeStore(opened: OpenDatabase<Session>, writer: Writer, clock: Clock):
     read: (run, after, limit) =>
       query(() => {
         const log = logOf(run);
-        return log === null ? [] : statements.page.all(log, after, limit).map((row) => decodeEvent(run, row));
+        return log === null ? [] : readPage(statements, log, after, limit).map((row) => decodeEvent(run, row));
       }),
     head: (run) =>
       query(() => {
         const log = logOf(run);
-        return log === null ? 0 : (statements.head.get(log) ?? 0);
+        return log === null ? 0 : (statements.head.get(eventId(log, 0), eventId(log + 1, 0)) ?? 0);
       }),
     list: ({ roots, limit, before }) =>
       query(() => {

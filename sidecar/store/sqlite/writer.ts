@@ -6,12 +6,15 @@ import { PodiumError } from "../../protocol/errors.ts";
 import type { RunEvent } from "../../protocol/events.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import { project, type RunProjection, startProjection } from "./projection.ts";
-import { decodeEvent, type EventRow, encodeEvent } from "./rows.ts";
+import { decodeEvent, type EventRow, encodeEvent, eventId, onceOf } from "./rows.ts";
 import { isBusy, sqliteCode, storeError } from "./runtime.ts";
-import { runParameters, type Statements } from "./statements.ts";
+import { type RunParameters, readPage, runParameters, type Statements } from "./statements.ts";
 
 const WAL_HOLD_BYTES = 32 * 1024 * 1024;
-const WAL_LOOK_BYTES = 2 * 1024 * 1024;
+/** What SQLite itself checkpoints after: a short WAL is written over and over instead of growing. */
+const WAL_LOOK_BYTES = 4 * 1024 * 1024;
+/** A small commit writes one page of the log and one of its index. */
+const COMMIT_BYTES = 2 * 4096;
 const QUIET_TURNS = 64;
 const BUSY_MS = 5;
 
@@ -26,6 +29,8 @@ interface Write {
 interface OpenRun {
   readonly log: number;
   readonly projection: RunProjection;
+  /** The row as it stands in the table, so that a commit writes it only when something of it changed. */
+  row: RunParameters;
 }
 
 export interface WriterOptions {
@@ -43,11 +48,11 @@ const PAGE = 500;
 export function foldLog(statements: Statements, log: number, run: string): RunProjection | null {
   let projection: RunProjection | null = null;
   for (let after = 0; ; ) {
-    const rows: EventRow[] = statements.page.all(log, after, PAGE);
+    const rows: readonly EventRow[] = readPage(statements, log, after, PAGE);
     for (const row of rows) {
       const event = decodeEvent(run, row);
-      if (projection === null) projection = startProjection(event);
-      else project(projection, event);
+      projection ??= startProjection(event);
+      project(projection, event);
       after = row.seq;
     }
     if (rows.length < PAGE) return projection;
@@ -59,6 +64,7 @@ export class Writer {
   readonly counters = { commits: 0, events: 0 };
   readonly #options: WriterOptions;
   readonly #checkpointer: Checkpointer;
+  readonly #transaction: (writes: readonly Write[], blobs: ReadonlyMap<string, string>) => void;
   readonly #open = new Map<string, OpenRun>();
   readonly #blobs = new Map<string, string>();
   #queue: Write[] = [];
@@ -72,6 +78,9 @@ export class Writer {
   constructor(options: WriterOptions) {
     this.#options = options;
     this.#checkpointer = new Checkpointer(options.file);
+    this.#transaction = options.database.transaction((writes: readonly Write[], blobs: ReadonlyMap<string, string>) =>
+      this.#write(writes, blobs),
+    ).immediate;
   }
 
   append(run: string, events: readonly RunEvent[], durability: Durability): Promise<void> {
@@ -195,7 +204,7 @@ export class Writer {
 
   /** One transaction; null = committed, else why not. */
   #attempt(writes: readonly Write[], blobs: ReadonlyMap<string, string>): unknown {
-    const { database, onWritePoint } = this.#options;
+    const { onWritePoint } = this.#options;
     const events = writes.reduce((sum, write) => sum + write.events.length, 0);
     if (events === 0 && blobs.size === 0) {
       for (const write of writes) write.resolve();
@@ -204,7 +213,7 @@ export class Writer {
     try {
       this.#sync(writes.some((write) => write.durability === "synced"));
       onWritePoint("before-commit");
-      database.transaction(() => this.#write(writes, blobs)).immediate();
+      this.#transaction(writes, blobs);
       onWritePoint("after-commit");
     } catch (error) {
       for (const write of writes) this.#open.delete(write.run);
@@ -214,10 +223,16 @@ export class Writer {
     this.counters.events += events;
     for (const hash of [...blobs.keys()]) this.#blobs.delete(hash);
     for (const write of writes) {
-      if (this.#open.get(write.run)?.projection.endedAt != null) this.#open.delete(write.run);
+      this.#rest(write.run);
       write.resolve();
     }
     return null;
+  }
+
+  /** A run that has ended or waits holds no memory; its log is folded again when it goes on. */
+  #rest(run: string): void {
+    const projection = this.#open.get(run)?.projection;
+    if (projection && (projection.endedAt !== null || projection.status === "parked")) this.#open.delete(run);
   }
 
   #sync(synced: boolean): void {
@@ -231,32 +246,37 @@ export class Writer {
     if (statements.epoch.get() !== epoch) {
       throw new PodiumError("data_in_use", `Another Podium process took over ${file}; stop this one.`);
     }
+    this.#grow(COMMIT_BYTES);
     for (const [hash, json] of blobs) {
       statements.addBlob.run(hash, crc32(json), json);
       this.#grow(json.length);
     }
     const touched = new Set<OpenRun>();
     for (const { run, events } of writes) for (const event of events) touched.add(this.#add(run, event));
-    for (const { log, projection } of touched) statements.putRun.run(runParameters(log, projection));
+    for (const run of touched) this.#putRun(run);
+  }
+
+  #putRun(run: OpenRun): void {
+    const row = runParameters(run.log, run.projection);
+    if (row.every((value, at) => value === run.row[at])) return;
+    this.#options.statements.putRun.run(row);
+    run.row = row;
   }
 
   #add(run: string, event: RunEvent): OpenRun {
     if (event.run !== run) throw new PodiumError("internal", `An event of ${event.run} was appended to ${run}.`);
-    const { statements } = this.#options;
-    const known = this.#open.get(run) ?? this.#load(run);
-    const row = encodeEvent(event);
-    this.#grow(row.body.length + 256);
-    if (known === null) {
-      const first = { log: statements.logOf.get(run) ?? this.#newLog(run), projection: startProjection(event) };
-      this.#follow(run, 0, event);
-      statements.addEvent.run({ ...row, log: first.log });
-      this.#open.set(run, first);
-      return first;
-    }
-    statements.addEvent.run({ ...row, log: known.log });
-    this.#follow(run, known.projection.seq, event);
-    project(known.projection, event);
-    return known;
+    const open = this.#open.get(run) ?? this.#load(run) ?? this.#begin(run, event);
+    const { log, projection } = open;
+    this.#insert(log, event);
+    this.#follow(run, projection.seq, event);
+    project(projection, event);
+    return open;
+  }
+
+  #insert(log: number, event: RunEvent): void {
+    const { seq, at, epoch, sum, body } = encodeEvent(event);
+    this.#grow(body.length);
+    this.#options.statements.addEvent.run(eventId(log, seq), at, epoch, onceOf(event), sum, body);
   }
 
   #follow(run: string, last: number, event: RunEvent): void {
@@ -272,10 +292,12 @@ export class Writer {
     this.#unmovedBytes += bytes;
   }
 
-  #newLog(run: string): number {
+  #begin(run: string, event: RunEvent): OpenRun {
     const log = this.#options.statements.addLog.get(run);
     if (log === undefined) throw new PodiumError("internal", `The log of ${run} could not be made.`);
-    return log;
+    const open: OpenRun = { log, projection: startProjection(event), row: [] };
+    this.#open.set(run, open);
+    return open;
   }
 
   #load(run: string): OpenRun | null {
@@ -283,7 +305,7 @@ export class Writer {
     if (log === undefined) return null;
     const projection = foldLog(this.#options.statements, log, run);
     if (projection === null) return null;
-    const loaded = { log, projection };
+    const loaded = { log, projection, row: [] };
     this.#open.set(run, loaded);
     return loaded;
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
-import type { SearchHit } from "../../../sidecar/ports.ts";
+import type { SearchResult } from "../../../sidecar/ports.ts";
 import type { AskResult } from "../../../sidecar/protocol/review.ts";
 import { notFound } from "../../../sidecar/quality/answer.ts";
 import { supports } from "../../../sidecar/quality/citations.ts";
@@ -14,8 +14,8 @@ type Split = (typeof splits)[number];
 const fileOf: { readonly [S in Split]: string } = { tuned: "questions.json", "held-out": "held-out.json" };
 
 interface AskBench {
-  readonly search: (query: string, top: number) => Promise<readonly SearchHit[]>;
-  readonly ask: (question: string, hits: readonly SearchHit[]) => Promise<AskResult>;
+  readonly search: (query: string, top: number) => Promise<SearchResult>;
+  readonly ask: (question: string, found: SearchResult) => Promise<AskResult>;
 }
 
 interface AskRow {
@@ -41,7 +41,7 @@ interface BenchRow {
 const asked = 12;
 const judged = 8;
 
-/** Asks every question; the list of questions itself never counts as a hit. */
+/** Asks every question. */
 export async function benchAsk({ search, ask }: AskBench): Promise<readonly AskRow[]> {
   const questions = splits.flatMap((split) => {
     const text = readFileSync(new URL(fileOf[split], import.meta.url), "utf8");
@@ -49,10 +49,9 @@ export async function benchAsk({ search, ask }: AskBench): Promise<readonly AskR
   });
   const rows: AskRow[] = [];
   for (const { question, files, split } of questions) {
-    const found = await search(question, asked + 8);
-    const hits = found.filter(({ path }) => !path.startsWith("test/bench/ask/")).slice(0, asked);
-    const place = hits.slice(0, judged).findIndex(({ path }) => files.includes(path)) + 1;
-    const { text, citations } = await ask(question, hits);
+    const found = await search(question, asked);
+    const place = found.hits.slice(0, judged).findIndex(({ path }) => files.includes(path)) + 1;
+    const { text, citations } = await ask(question, found);
     const pairs = [...text.matchAll(/[^\n]*?((?:\[\d+\])+)/g)].flatMap(([statement, marks = ""]) =>
       [...marks.matchAll(/\d+/g)].map(([n]) => ({ statement, quote: citations[Number(n) - 1]?.quote ?? "" })),
     );

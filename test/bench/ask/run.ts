@@ -1,17 +1,24 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { StepContext } from "../../../sidecar/ports.ts";
+import { Json } from "../../../sidecar/protocol/json.ts";
 import { AskResult } from "../../../sidecar/protocol/review.ts";
+import { createReview } from "../../../sidecar/review/review.ts";
 import { createAskStep } from "../../../sidecar/steps/ask.ts";
+import { createTools } from "../../../sidecar/tools/tools.ts";
 import { createWorkspace } from "../../../sidecar/workspace/workspace.ts";
 import { benchAsk, figures, table } from "./bench.ts";
 
-/** `npm run bench:ask [-- --json FILE]`: the degraded path, without any model, on this repository. Exits 1 under a limit. */
-const root = realpathSync(fileURLToPath(new URL("../../..", import.meta.url)));
-const data = mkdtempSync(join(tmpdir(), "podium-bench-ask-"));
+/**
+ * `npm run bench:ask [-- --json FILE]`: the degraded path, without any model, on a copy of this repository that does not hold the
+ * questions. Exits 1 under a limit.
+ */
+const here = realpathSync(fileURLToPath(new URL("../../..", import.meta.url)));
+const base = realpathSync(mkdtempSync(join(tmpdir(), "podium-bench-ask-")));
+const [root, data] = [join(base, "root"), join(base, "data")];
 const signal = new AbortController().signal;
 const workspace = createWorkspace({
   dataDirectory: data,
@@ -19,9 +26,12 @@ const workspace = createWorkspace({
   indexEnabled: () => true,
   clock: { sleep: (ms, stop) => setTimeout(ms, undefined, stop ? { signal: stop } : {}) },
 });
+const environment = { PATH: process.env["PATH"] ?? "" };
+const where = { root, env: environment, signal };
 const refuse = (): never => {
-  throw new Error("The ask bench answers without a model and calls no tool.");
+  throw new Error("The ask bench answers without a model.");
 };
+const tools = createTools({ workspace, review: createReview(), digest: () => "" });
 const context: StepContext = {
   run: "run_bench",
   instance: "answer",
@@ -32,7 +42,10 @@ const context: StepContext = {
   resolve: () => null,
   whyNone: () => null,
   model: refuse,
-  tool: refuse,
+  tool: (name, input) => {
+    const tool = tools.get(name) ?? refuse();
+    return tool.run(input, { ...where, opKey: name });
+  },
   ask: refuse,
   once: refuse,
   degrade: () => {},
@@ -40,11 +53,16 @@ const context: StepContext = {
 const step = createAskStep({ agents: new Map() });
 
 try {
-  const where = { root, env: { PATH: process.env["PATH"] ?? "" }, signal };
+  const { files } = await workspace.list({}, { ...where, root: here });
+  for (const { path } of files) {
+    if (path.startsWith("test/bench/ask/")) continue;
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    cpSync(join(here, path), join(root, path));
+  }
   const rows = await benchAsk({
-    search: async (query, top) => (await workspace.search({ query, top }, where)).hits,
-    ask: async (prompt, hits) => {
-      const cite = hits.map((hit) => ({ ...hit }));
+    search: (query, top) => workspace.search({ query, top }, where),
+    ask: async (prompt, found) => {
+      const cite = Json.parse(JSON.parse(JSON.stringify(found)));
       return AskResult.parse((await step.run({ with: { prompt, cite }, config: {} }, context)).value);
     },
   });
@@ -55,5 +73,5 @@ try {
   process.exitCode = figures(rows).every(({ ratio }) => ratio <= 1) ? 0 : 1;
 } finally {
   await workspace.close();
-  rmSync(data, { recursive: true, force: true });
+  rmSync(base, { recursive: true, force: true });
 }
