@@ -217,9 +217,12 @@ export interface SearchHit {
 
 export interface SearchResult {
   readonly hits: readonly SearchHit[];
-  /** True while the index does not hold the whole workspace; `note` says why in one sentence. */
+  /** True while the index does not hold the whole workspace. */
   readonly truncated: boolean;
+  /** What a person should know of this search (a first scan, an index under way, files left out), in a sentence or two. */
   readonly note?: string;
+  /** Words of the query, in lower case, that stand nowhere in the workspace; absent while that is not known. */
+  readonly missing?: readonly string[];
 }
 
 type DiffScope = "selection" | "file" | "unstaged" | "staged" | "working" | "branch" | "range" | "patch";
@@ -270,7 +273,11 @@ export interface WorkspacePort {
     request: { readonly path: string; readonly from?: number; readonly to?: number },
     context: WorkspaceContext,
   ): Promise<FileText>;
-  search(request: { readonly query: string; readonly top?: number }, context: WorkspaceContext): Promise<SearchResult>;
+  /** `context` = what was said before: its words count a little, for a follow-up. */
+  search(
+    request: { readonly query: string; readonly context?: string; readonly top?: number },
+    context: WorkspaceContext,
+  ): Promise<SearchResult>;
   diff(request: DiffRequest, context: WorkspaceContext): Promise<Diff>;
   /** The whole new side of a file of a diff; null when it is not there (any more). */
   newText(

@@ -10,7 +10,12 @@ function renderAnswer(result: AskResult, style: Style): string {
   const citations = result.citations.map(
     (citation) => `  [${citation.n}] ${place(citation.path, citation.line, citation.endLine)}`,
   );
-  return [visible(result.text), ...(citations.length > 0 ? ["", style.bold("Sources"), ...citations] : [])].join("\n");
+  const note = result.note === undefined ? [] : ["", style.dim(visible(result.note))];
+  return [
+    visible(result.text),
+    ...(citations.length > 0 ? ["", style.bold("Sources"), ...citations] : []),
+    ...note,
+  ].join("\n");
 }
 
 function renderReview(result: ReviewResult, style: Style): string {

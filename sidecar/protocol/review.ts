@@ -62,7 +62,13 @@ export type FindingSignal = z.infer<typeof FindingSignal>;
 export const Citation = z.object({ n: z.int(), path: z.string(), line: z.int(), endLine: z.int(), quote: z.string() });
 export type Citation = z.infer<typeof Citation>;
 
-export const AskResult = z.object({ text: z.string(), citations: z.array(Citation), extractive: z.boolean() });
+export const AskResult = z.object({
+  text: z.string(),
+  citations: z.array(Citation),
+  extractive: z.boolean(),
+  /** What a person should know of how this answer came about, in a sentence or two. */
+  note: z.string().exactOptional(),
+});
 export type AskResult = z.infer<typeof AskResult>;
 
 export const ReviewResult = z.object({

@@ -48,7 +48,18 @@ export function checkAnswer(text: string, passages: readonly Passage[]): Checked
       first = false;
     }
   }
-  return { statements: withoutOrphans(statements), problems };
+  return { statements: withoutOrphans(withoutRepeats(statements)), problems };
+}
+
+/** Small models say one sentence again and again. */
+function withoutRepeats(statements: readonly Statement[]): readonly Statement[] {
+  const seen = new Set<string>();
+  return statements.filter(({ text, sources }) => {
+    const key = text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ");
+    if (sources.length > 0 && seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
 }
 
 interface Line {
@@ -150,7 +161,7 @@ function isConnective(said: string): boolean {
 }
 
 /** Drops headings and introductions that nothing cited follows. */
-function withoutOrphans(statements: readonly Statement[]): readonly Statement[] {
+export function withoutOrphans(statements: readonly Statement[]): readonly Statement[] {
   return statements.filter(
     (statement, index) => statement.sources.length > 0 || (statements[index + 1]?.sources.length ?? 0) > 0,
   );

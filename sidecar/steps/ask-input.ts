@@ -22,6 +22,8 @@ export interface Question {
   readonly data: string;
   /** What may be cited; null = no citations are wanted. */
   readonly passages: readonly Passage[] | null;
+  /** What the search said besides its hits. */
+  readonly found: { readonly note?: string; readonly missing?: readonly string[] };
   readonly role: string;
   readonly agent: Omit<AskAgent, "name" | "role">;
   readonly returns: TypeSpec | null;
@@ -41,12 +43,19 @@ const plain: Question["agent"] = {
   ].join("\n"),
 };
 
+const hits = z.array(
+  z.object({ path: z.string(), line: z.int().positive(), endLine: z.int().positive(), text: z.string() }),
+);
+const Found = z.object({
+  hits,
+  note: z.string().exactOptional(),
+  missing: z.array(z.string()).exactOptional(),
+});
 const With = z.object({
   prompt: z.string().trim().min(1),
   context: z.json().optional(),
-  cite: z
-    .array(z.object({ path: z.string(), line: z.int().positive(), endLine: z.int().positive(), text: z.string() }))
-    .optional(),
+  /** Hits, or the whole result of workspace.search. */
+  cite: z.union([hits.transform((list): z.infer<typeof Found> => ({ hits: list })), Found]).optional(),
 });
 const Config = z.object({
   role: z.string().optional(),
@@ -66,7 +75,8 @@ export function readQuestion(
   return {
     prompt: given.prompt,
     data: given.context === undefined ? "" : textOf(given.context).trim(),
-    passages: given.cite ?? null,
+    passages: given.cite?.hits ?? null,
+    found: given.cite ?? {},
     role: config.role ?? agent?.role ?? "main",
     agent: agent ?? plain,
     returns: config.returns ?? null,

@@ -25,12 +25,15 @@ function estimate(text: string): number {
   return Math.ceil(text.length / 4);
 }
 
+/** Tokens of passages: more of them make small models worse and every prompt slower. */
+const passageLimit = 4000;
+
 /** What one message costs besides its text. */
 const perMessage = 8;
 
 /**
  * Lays out a prompt from what changes least to what changes most: system, instructions, data, passages, question. Passages that
- * do not fit into the model's window are left out whole, from the end; room is kept for the answer and a repair turn.
+ * do not fit into the model's window, or into 4,000 tokens, are left out whole, from the end; room is kept for the answer and a repair turn.
  * Throws `context_overflow` naming the biggest parts when the rest does not fit.
  */
 export function buildPrompt(question: Question, model: ResolvedModel): Prompt {
@@ -50,7 +53,7 @@ export function buildPrompt(question: Question, model: ResolvedModel): Prompt {
   let fitting = 0;
   for (const text of texts) {
     used += estimate(text) + 1;
-    if (used > room) break;
+    if (used > Math.min(room, passageLimit)) break;
     fitting += 1;
   }
   if (room < 0 || (texts.length > 0 && fitting === 0)) {

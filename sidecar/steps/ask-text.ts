@@ -2,22 +2,31 @@ import type { ResolvedModel, StepContext } from "../ports.ts";
 import type { Json } from "../protocol/json.ts";
 import type { AskResult } from "../protocol/review.ts";
 import { checkAnswer, citationRepair, notFound, saysNotFound } from "../quality/answer.ts";
-import { compose, type Passage } from "../quality/citations.ts";
+import { compose, type Passage, type Statement } from "../quality/citations.ts";
 import { extractiveAnswer } from "../quality/extractive.ts";
 import { withoutThinking } from "../quality/structured.ts";
 import type { Question } from "./ask-input.ts";
 import { repairTurn, type Said, say } from "./ask-model.ts";
 import { buildPrompt } from "./ask-prompt.ts";
+import { checkSources } from "./ask-sources.ts";
 
 /** The value of an ask without `returns`, as plain data. */
-export function answerValue({ text, citations, extractive }: AskResult): Json {
-  return { text, citations: citations.map((citation) => ({ ...citation })), extractive };
+export function answerValue({ text, citations, extractive, note }: AskResult): Json {
+  const plain = citations.map((citation) => ({ ...citation }));
+  return { text, citations: plain, extractive, ...(note === undefined ? {} : { note }) };
+}
+
+/** An answer before its sources were read again; no statement = it was not found. */
+interface Draft {
+  readonly statements: readonly Statement[];
+  readonly extractive: boolean;
+  readonly cut: boolean;
+  readonly note: string | null;
 }
 
 /** The answer that needs no model: what the passages say, or that they do not. */
-export function extract(question: Question, passages: readonly Passage[]): AskResult {
-  const { text, citations } = extractiveAnswer(question.prompt, passages);
-  return { text, citations: [...citations], extractive: true };
+export function extract(question: Question, passages: readonly Passage[], context: StepContext): Promise<AskResult> {
+  return settle(extractDraft(question, passages, null), question, context);
 }
 
 /** A free answer, without citations. */
@@ -33,28 +42,68 @@ export async function answerCited(
   model: ResolvedModel,
   context: StepContext,
 ): Promise<AskResult> {
-  if (passages.length === 0) return { text: notFound, citations: [], extractive: false };
+  return settle(await draftOf(question, passages, model, context), question, context);
+}
+
+async function draftOf(
+  question: Question,
+  passages: readonly Passage[],
+  model: ResolvedModel,
+  context: StepContext,
+): Promise<Draft> {
+  if (passages.length === 0) return refusal;
   const prompt = buildPrompt(question, model);
   const said = await say(question, prompt.messages, null, context);
   const first = check(said, prompt.passages);
-  if (first.problems.length === 0) return result(first, question);
+  if (first.problems.length === 0) return asDraft(first);
   const turn = repairTurn(question, prompt.messages, said, citationRepair(first.problems));
   const second = check(await say(question, turn, null, context), prompt.passages);
-  const best = sourced(second) >= sourced(first) || second.refused ? second : first;
-  if (best.refused || sourced(best) > 0) return result(best, question);
-  return extract(question, passages);
+  const best = sourced(second) >= sourced(first) ? second : first;
+  return sourced(best) > 0 ? asDraft(best) : extractDraft(question, passages, unsupported);
 }
 
-type Checked = ReturnType<typeof checkAnswer> & { readonly refused: boolean; readonly cut: boolean };
+const refusal: Draft = { statements: [], extractive: false, cut: false, note: null };
+const unsupported =
+  "What the model wrote is not supported by the passages that it cites, so these are the passages themselves.";
+
+function extractDraft(question: Question, passages: readonly Passage[], note: string | null): Draft {
+  const { missing } = question.found;
+  const about = { before: question.data, ...(missing === undefined ? {} : { missing }) };
+  const statements = extractiveAnswer(question.prompt, passages, about);
+  return { statements, extractive: true, cut: false, note: statements.length > 0 ? note : null };
+}
+
+function asDraft({ statements, cut }: Checked): Draft {
+  return { statements, extractive: false, cut, note: null };
+}
+
+/** Reads the sources again, since files change while a model writes, and puts the answer together. */
+async function settle(draft: Draft, question: Question, context: StepContext): Promise<AskResult> {
+  const { statements, gone } = await checkSources(draft.statements, context);
+  const changed =
+    gone.length === 0 ? null : `${gone.join(", ")} changed in the meantime; what was cited from there is left out.`;
+  const notes = [question.found.note ?? null, draft.note, changed].filter((note) => note !== null);
+  const note = notes.length === 0 ? {} : { note: notes.join(" ") };
+  const { text, citations } = compose(statements);
+  if (citations.length === 0) return { text: notFound, citations: [], extractive: draft.extractive, ...note };
+  return {
+    text: withNotice(text, draft.cut, question),
+    citations: [...citations],
+    extractive: draft.extractive,
+    ...note,
+  };
+}
+
+type Checked = ReturnType<typeof checkAnswer> & { readonly cut: boolean };
 
 function check(said: Said, passages: readonly Passage[]): Checked {
   const text = withoutThinking(said.text);
-  if (saysNotFound(text)) return { statements: [], problems: [], refused: true, cut: false };
+  if (saysNotFound(text)) return { statements: [], problems: [], cut: false };
   const whole = said.cut ? withoutLastPiece(text) : text;
   const checked = checkAnswer(whole, passages);
   const empty = checked.statements.length === 0 && checked.problems.length === 0;
   const problems = empty ? ["the answer is empty"] : checked.problems;
-  return { ...checked, problems, refused: false, cut: said.cut };
+  return { ...checked, problems, cut: said.cut };
 }
 
 /** Drops the sentence in which a cut answer broke off. */
@@ -64,12 +113,6 @@ function withoutLastPiece(text: string): string {
 
 function sourced({ statements }: Checked): number {
   return statements.filter(({ sources }) => sources.length > 0).length;
-}
-
-function result(checked: Checked, question: Question): AskResult {
-  if (checked.refused) return { text: notFound, citations: [], extractive: false };
-  const { text, citations } = compose(checked.statements);
-  return { text: withNotice(text, checked.cut, question), citations: [...citations], extractive: false };
 }
 
 function withNotice(text: string, cut: boolean, question: Question): string {

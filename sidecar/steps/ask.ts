@@ -37,7 +37,7 @@ async function answerWith(question: Question, model: ResolvedModel, context: Ste
 }
 
 /** What stands in for a model: the passages themselves, or the value the workflow names. */
-function answerWithout(question: Question, context: StepContext, error: PodiumError): Json {
+async function answerWithout(question: Question, context: StepContext, error: PodiumError): Promise<Json> {
   if (context.settings.requireModel) throw error;
   if (question.without) {
     context.degrade();
@@ -45,7 +45,7 @@ function answerWithout(question: Question, context: StepContext, error: PodiumEr
   }
   if (question.returns || !question.passages) throw error;
   context.degrade();
-  return answerValue(extract(question, question.passages));
+  return answerValue(await extract(question, question.passages, context));
 }
 
 function noModel({ role }: Question, why: string | null): PodiumError {

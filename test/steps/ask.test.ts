@@ -47,8 +47,26 @@ const model: ResolvedModel = {
 
 type Reply = string | PodiumError | { readonly cut: string };
 
+/** The files of the workspace: each as its hit quotes it, at the same lines. */
+const filesNow = (): Map<string, string[]> =>
+  new Map(hits.map(({ path, line, text }) => [path, [...Array<string>(line - 1).fill(""), ...text.split("\n")]]));
+
+/** workspace.read over those files. */
+function reading(files: ReadonlyMap<string, readonly string[]>): StepContext["tool"] {
+  return async (name, input) => {
+    assert.equal(name, "workspace.read");
+    const lines = files.get(String(input["path"]));
+    if (!lines) throw new PodiumError("file_missing", "gone");
+    const [from, to] = [Number(input["from"] ?? 1), Number(input["to"] ?? lines.length)];
+    return { text: lines.slice(from - 1, to).join("\n") };
+  };
+}
+
 /** A context whose model says the replies in order and remembers what it was asked. */
-function scripted(replies: readonly Reply[], given: { model?: ResolvedModel | null; requireModel?: boolean } = {}) {
+function scripted(
+  replies: readonly Reply[],
+  given: { model?: ResolvedModel | null; requireModel?: boolean; files?: ReadonlyMap<string, readonly string[]> } = {},
+) {
   const requests: Omit<ModelRequest, "contextTokens" | "keepAlive">[] = [];
   const seen = { requests, degraded: 0, roles: [] as string[] };
   const refuse = (): never => {
@@ -74,7 +92,7 @@ function scripted(replies: readonly Reply[], given: { model?: ResolvedModel | nu
       const usage = { in: 1, out: 1, cached: 0, estimated: false };
       return { text, finish: typeof reply === "string" ? "stop" : "length", model: model.ref, usage };
     },
-    tool: refuse,
+    tool: reading(given.files ?? filesNow()),
     ask: refuse,
     once: refuse,
     degrade: () => {
@@ -155,6 +173,44 @@ describe("ask with passages", () => {
     assert.equal(result.extractive, true);
     assert.equal(seen.degraded, 0);
     assert.match(result.text, /recorded operations are replayed from the log/);
+    assert.match(result.note ?? "", /not supported by the passages/);
+  });
+
+  it("does not lose the answer when only the repair turn gives up", async () => {
+    const kept = scripted(["Each run is a log of events [2]. It uses Kafka [1].", "Not found in this workspace."]);
+    const result = assertHonest(await ask(kept.context, { cite: hits }));
+    assert.equal(result.text, "Each run is a log of events [1].");
+    const none = scripted(["It uses Kafka [1].", "Not found in this workspace."]);
+    assert.equal(assertHonest(await ask(none.context, { cite: hits })).extractive, true);
+  });
+
+  it("says a repeated sentence once", async () => {
+    const again = "Each run is a log of events in SQLite [2]. ".repeat(9);
+    const result = assertHonest(await ask(scripted([again]).context, { cite: hits }));
+    assert.equal(result.text, "Each run is a log of events in SQLite [1].");
+  });
+
+  it("cites lines where they are when the answer is ready, and drops those that are gone", async () => {
+    const reply =
+      "Each run is a log of events in SQLite [2]. After a crash, open runs are resumed and recorded operations replayed [1].";
+    const moved = filesNow();
+    moved.get("sidecar/engine/resume.ts")?.unshift("// new", "// lines");
+    moved.set("docs/storage.md", ["# Storage", "", "Something else."]);
+    const result = AskResult.parse(await ask(scripted([reply], { files: moved }).context, { cite: hits }));
+    assert.match(result.text, /^After a crash, .* replayed \[1\]\.$/);
+    assert.deepEqual(
+      result.citations.map(({ path, line, endLine, quote }) => [path, line, endLine, quote]),
+      [["sidecar/engine/resume.ts", 12, 12, hits[0]?.text.split("\n")[0]]],
+    );
+    assert.match(result.note ?? "", /docs\/storage\.md changed/);
+    const gone = AskResult.parse(await ask(scripted([reply], { files: new Map() }).context, { cite: hits }));
+    assert.deepEqual([gone.text, gone.citations], ["Not found in this workspace.", []]);
+  });
+
+  it("passes on what the search said", async () => {
+    const { context } = scripted(["Each run is a log of events [2]."]);
+    const value = await ask(context, { cite: { hits, note: "First search here.", missing: [], truncated: false } });
+    assert.equal(assertHonest(value).note, "First search here.");
   });
 
   it("takes no for an answer and asks nothing when nothing was found", async () => {
@@ -211,6 +267,48 @@ describe("ask without a model", () => {
       context,
     );
     assert.deepEqual(value.value, { text: "Not found in this workspace.", citations: [], extractive: true });
+  });
+
+  it("gives several statements from several files, each verbatim, and none that only repeats the question", async () => {
+    const line = (path: string, text: string) => ({ path, line: 1, endLine: 1, text });
+    const cite = [
+      line("README.md", 'Ask it: "How does a run resume after a crash?" and wait for the answer of the run.'),
+      line(
+        "ARCHITECTURE.md",
+        "A run resumes after a crash: the hub reads the log of the run and goes on where it ends.",
+      ),
+      line("docs/a.md", "Finished steps of a run are not executed again after a crash."),
+      line("docs/b.md", "After the crash, open questions of the run wait for the same answer as before."),
+      line("docs/c.md", "Bananas are rich in potassium, whatever a run or a walk may do."),
+    ];
+    const files = new Map(cite.map(({ path, text }) => [path, [text]]));
+    const { context } = scripted([], { model: null, files });
+    const result = AskResult.parse(await ask(context, { cite }));
+    const paths = result.citations.map(({ path }) => path).sort();
+    assert.deepEqual(paths, ["ARCHITECTURE.md", "docs/a.md", "docs/b.md"]);
+    for (const { quote } of result.citations) assert.ok(result.text.includes(quote.replace(/\.$/, "")));
+  });
+
+  it("is not found when the question names what stands nowhere here", async () => {
+    const asked = "How does a run resume after a crash of the Zookeeper?";
+    const cite = (missing: readonly string[]) => ({ hits: filesOf(), missing: [...missing], truncated: false });
+    const filesOf = () => hits.map((hit) => ({ ...hit }));
+    const answer = async (missing: readonly string[]) => {
+      const { context } = scripted([], { model: null });
+      const value = await step.run({ with: { prompt: asked, cite: cite(missing) }, config: {} }, context);
+      return AskResult.parse(value.value).text;
+    };
+    assert.equal(await answer(["zookeeper"]), "Not found in this workspace.");
+  });
+
+  it("takes the subject of a short follow-up from what was said before", async () => {
+    const follow = async (context: string) => {
+      const prompt = "And from where is it replayed?";
+      const run = scripted([], { model: null });
+      const value = await step.run({ with: { prompt, cite: hits, context }, config: {} }, run.context);
+      return AskResult.parse(value.value).text;
+    };
+    assert.match(await follow("How does a run resume after a crash?\nIt reads the log."), /recorded operations/);
   });
 
   it("fails when a model is required, or when nothing can stand in", async () => {

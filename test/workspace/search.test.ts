@@ -88,6 +88,30 @@ describe("workspace files and search", () => {
     assert.ok(performance.now() - again < 2000);
   }).timeout(20_000);
 
+  it("says that a first search reads everything, and which words stand nowhere", async () => {
+    place.write("a.md", "The walrus computes its tides.\n");
+    const first = await search("How does the Walrus compute GraphQL tides?");
+    assert.match(first.note ?? "", /^First search here: 1 files were read in \d+\.\d s;/);
+    assert.deepEqual(first.missing, ["graph", "ql", "graphql"]);
+    assert.equal((await search("walrus")).note, undefined);
+  });
+
+  it("looks a little for what was said before, and mostly for what is asked now", async () => {
+    place.write("narwhal.md", "The narwhal is handled by the herder.\n");
+    place.write("walrus.md", "The walrus is handled by the keeper.\n");
+    place.write("keeper.md", "The keeper sleeps at night in the north tower by the river.\n");
+    const ask = async (query: string, context?: string) => {
+      const { hits } = await place.workspace.search(
+        context === undefined ? { query } : { query, context },
+        place.context,
+      );
+      return hits.map(({ path }) => path);
+    };
+    assert.deepEqual(await ask("And when does it sleep?"), ["keeper.md"]);
+    assert.deepEqual(await ask("And who does it?", "How is the narwhal handled?"), ["narwhal.md", "walrus.md"]);
+    assert.equal((await ask("Who handles the walrus in the tower?", "How is the narwhal handled?"))[0], "walrus.md");
+  });
+
   it("survives a damaged index file and an unanswerable question", async () => {
     place.write("a.ts", "walrus\n");
     await search("walrus");

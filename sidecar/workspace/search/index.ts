@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Clock, SearchResult, WorkspaceContext } from "../../ports.ts";
+import type { Clock, WorkspacePort } from "../../ports.ts";
 import { PodiumError } from "../../protocol/errors.ts";
 import { Answer, type Question, type WorkerData } from "./messages.ts";
 
@@ -115,7 +115,7 @@ class IndexWorker {
 }
 
 export interface SearchIndex {
-  search(request: { readonly query: string; readonly top?: number }, context: WorkspaceContext): Promise<SearchResult>;
+  search: WorkspacePort["search"];
   close(): Promise<void>;
 }
 
@@ -125,7 +125,7 @@ export function createIndex(options: IndexOptions, forbidden: readonly string[])
   const fileOf = (root: string): string =>
     join(options.dataDirectory, "index", `${createHash("sha256").update(root).digest("hex").slice(0, 32)}.db`);
   return {
-    async search({ query, top }, { root, env, signal }) {
+    async search({ query, context, top }, { root, env, signal }) {
       const file = fileOf(root);
       const place = options.indexEnabled() ? { database: file } : { database: ":memory:", forget: file };
       const question = {
@@ -134,6 +134,7 @@ export function createIndex(options: IndexOptions, forbidden: readonly string[])
         ...place,
         forbidden: forbidden.map(realOrSame),
         query,
+        ...(context === undefined ? {} : { context }),
         top: top ?? usualTop,
       };
       const answer = await worker.ask(question, signal);
@@ -141,8 +142,8 @@ export function createIndex(options: IndexOptions, forbidden: readonly string[])
         const { code, message, retryable } = answer.error;
         throw new PodiumError(code, message, { retryable });
       }
-      const { hits, truncated, note } = answer;
-      return { hits, truncated, ...(note === undefined ? {} : { note }) };
+      const { id: _, ...result } = answer;
+      return result;
     },
     close: () => worker.close(),
   };

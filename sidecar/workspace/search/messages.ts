@@ -10,6 +10,7 @@ export const Question = z.object({
   forget: z.string().exactOptional(),
   forbidden: z.array(z.string()),
   query: z.string(),
+  context: z.string().exactOptional(),
   top: z.int(),
 });
 export type Question = z.infer<typeof Question>;
@@ -18,7 +19,13 @@ const Hit = z.object({ path: z.string(), line: z.int(), endLine: z.int(), text: 
 
 /** Its answer; exactly one per question. */
 export const Answer = z.union([
-  z.object({ id: z.int(), hits: z.array(Hit), truncated: z.boolean(), note: z.string().exactOptional() }),
+  z.object({
+    id: z.int(),
+    hits: z.array(Hit),
+    truncated: z.boolean(),
+    note: z.string().exactOptional(),
+    missing: z.array(z.string()).exactOptional(),
+  }),
   z.object({ id: z.int(), error: ErrorShape }),
 ]);
 export type Answer = z.infer<typeof Answer>;

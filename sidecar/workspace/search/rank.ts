@@ -9,15 +9,18 @@ const weights: readonly (readonly [RegExp, number])[] = [
   [/(^|\/)(tests?|__tests__|spec|fixtures|bench)\//i, 0.5],
   [/(^|\/)(changelog|license|contributing)[^/]*$/i, 0.6],
   [/(^|\/)(\.github|\.ci|\.vscode)\//i, 0.8],
+  [/\.(jsonl?|csv|tsv|xml|svg|lock)$/i, 0.5],
 ];
 const weightOf = (path: string): number => weights.find(([pattern]) => pattern.test(path))?.[1] ?? 1;
 
 const named = 1.35;
+const exactly = 2;
 
-/** A file whose own name is a word of the question is likely the one that was meant. */
+/** A file whose own name is a word of the question is likely the one that was meant, most of all when it is nothing else. */
 function nameWeight(path: string, asked: readonly string[]): number {
   const name = stemsOf(path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, ""));
-  return asked.some((word) => name.has(word)) ? named : 1;
+  if (!asked.some((word) => name.has(word))) return 1;
+  return name.size === 1 ? exactly : named;
 }
 
 interface Scored extends SearchHit {

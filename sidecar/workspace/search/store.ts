@@ -30,6 +30,8 @@ export interface IndexStore {
   /** Runs several changes as one commit. */
   batch(work: () => void): void;
   match(question: readonly string[], limit: number): readonly Candidate[];
+  /** True when some passage has the word, as it is or with another ending. */
+  has(word: string): boolean;
   close(): void;
 }
 
@@ -84,6 +86,8 @@ export function openIndex(file: string, nativeBinding: string | undefined): Inde
      FROM passage JOIN chunk ON chunk.id = passage.rowid JOIN file ON file.id = chunk.file
      WHERE passage MATCH ? ORDER BY bm25(passage, 4.0, 3.0, 1.0) LIMIT ?`,
   );
+  const some = database.prepare<[string], { rowid: number }>("SELECT rowid FROM passage WHERE passage MATCH ? LIMIT 1");
+  const quoted = (word: string): string => `"${word.replaceAll('"', "")}"`;
 
   const remove = (path: string): void => {
     const row = find.get(path);
@@ -106,7 +110,8 @@ export function openIndex(file: string, nativeBinding: string | undefined): Inde
     },
     remove,
     batch: (work) => database.transaction(work)(),
-    match: (question, limit) => search.all(question.map((word) => `"${word.replaceAll('"', "")}"`).join(" OR "), limit),
+    match: (question, limit) => search.all(question.map(quoted).join(" OR "), limit),
+    has: (word) => some.get(quoted(word)) !== undefined,
     close: () => database.close(),
   };
 }
