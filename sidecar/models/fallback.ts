@@ -28,7 +28,9 @@ async function* stream(
       return;
     } catch (thrown) {
       const error = toPodiumError(thrown, "engine_dead");
-      if (begun || signal.aborted || final.has(error.code)) throw error;
+      // A prompt that is too long for a stand-in says nothing about the model that was chosen.
+      const isStandInsOwn = index > 0 && error.code === "context_overflow" && error.reason !== "truncated";
+      if (begun || signal.aborted || (final.has(error.code) && !isStandInsOwn)) throw error;
       causes.push({ ref: model.ref, error });
       const next = models[index + 1];
       if (next) yield { type: "fallback", from: model.ref, to: next.ref, cause: error.toShape() };

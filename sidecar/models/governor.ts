@@ -47,8 +47,9 @@ async function* stream(
     { model: model.ref, callClass: caller.class, run: caller.run, order: caller.order, loads },
     signal,
   );
-  const reading: Reading = { since: null, done: 0, total: null, answered: false };
+  const reading: Reading = { begun: now(), since: now(), done: 0, total: null, step: 0, answered: false };
   let cut = true;
+  let dead = false;
   let end: ModelPart | null = null;
   try {
     for await (const part of model.stream(request, signal)) {
@@ -59,35 +60,55 @@ async function* stream(
     cut = false;
   } catch (error) {
     cut = signal.aborted || !(error instanceof PodiumError && harmless.has(error.code));
+    dead = !signal.aborted && !(error instanceof PodiumError && error.code === "stalled");
     throw error;
   } finally {
-    const left = cut ? unreadMs(reading, governance, request) : 0;
+    const left = cut && !dead ? unreadMs(reading, governance, request) : 0;
     const reason = left > coolMs ? `still reading the cancelled prompt, ~${Math.round(left / 1000)} s` : "cooling down";
     await lease.end(cut ? Math.max(coolMs, left) : 0, reason);
   }
   if (end) yield end;
 }
 
+/** How far a server is with a prompt: when it began, when that was last known (ms), and tokens. */
 interface Reading {
-  since: number | null;
+  begun: number;
+  since: number;
   done: number;
   total: number | null;
+  /** Between two reports of progress. */
+  step: number;
   answered: boolean;
 }
 
 function note(reading: Reading, part: ModelPart, now: number): void {
-  if (part.type === "sent") reading.since = now;
   if (part.type === "text" || part.type === "thinking") reading.answered = true;
+  if (part.type === "load") {
+    reading.begun = now;
+    reading.since = now;
+  }
   if (part.type !== "prefill") return;
   reading.since = now;
+  reading.step = Math.max(reading.step, part.done - reading.done);
   reading.done = part.done;
   reading.total = part.total;
 }
 
-/** How long a server goes on reading a prompt that was cut, by the speed learned; 0 when it had begun to answer or is unknown. */
+/** Tokens per second of a model that was never measured. */
+const guessedSpeed = 200;
+const longestGuess = 60_000;
+
+/** How long a server goes on reading a prompt that was cut, ms; 0 when it had begun to answer. */
 function unreadMs(reading: Reading, governance: Governance, request: ModelRequest): number {
-  const speed = governance.promptPerSecond();
-  if (reading.answered || reading.since === null || speed === null || speed <= 0) return 0;
-  const total = reading.total ?? governance.promptTokens(request);
-  return Math.max(0, ((total - reading.done) / speed) * 1000 - (governance.now() - reading.since));
+  if (reading.answered) return 0;
+  const passed = governance.now() - reading.since;
+  if (reading.total !== null && reading.done > 0) {
+    // Servers that tell their progress notice a cut about two steps later.
+    const speed = (reading.done / Math.max(1, reading.since - reading.begun)) * 1000;
+    const unread = Math.min(reading.total - reading.done, 2 * reading.step);
+    return Math.max(0, (unread / speed) * 1000 - passed);
+  }
+  const left = (governance.promptTokens(request) / (governance.promptPerSecond() ?? guessedSpeed)) * 1000 - passed;
+  // It takes longer than was foreseen: what took so long already is likely to take as long again.
+  return left > 0 ? left : Math.min(passed, longestGuess);
 }

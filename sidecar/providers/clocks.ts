@@ -12,6 +12,16 @@ export interface Deadlines {
 }
 const deadlines: Deadlines = { connectMs: 2_000, loadMs: 600_000, firstTokenMs: 300_000, betweenMs: 60_000 };
 
+/** Ms that a slow machine without a GPU may take to read one token of a prompt. */
+const slowestTokenMs = 100;
+
+/** The usual clocks; a long prompt gets more time to be read, as some servers tell nothing while they read. */
+function deadlinesFor(request: ModelRequest, given: Partial<Deadlines> | undefined): Deadlines {
+  const tokens = request.messages.reduce((sum, { content }) => sum + content.length, 0) / 4;
+  const firstTokenMs = Math.max(deadlines.firstTokenMs, tokens * slowestTokenMs);
+  return { ...deadlines, firstTokenMs, ...given };
+}
+
 /** The bare protocol: no clock, no queue. Tells by `pulse` what the socket did. Throws PodiumErrors. */
 export type Wire = (request: ModelRequest, signal: AbortSignal, pulse: Pulse) => AsyncIterable<ModelPart>;
 
@@ -179,7 +189,7 @@ async function* run(
   if (signal.aborted) throw cancelled(signal);
   const own = new AbortController();
   const linked = AbortSignal.any([signal, own.signal]);
-  const watch = new Watch(clock, { ...deadlines, ...options.deadlines });
+  const watch = new Watch(clock, deadlinesFor(request, options.deadlines));
   const started = clock.monotonic();
   const pollLoaded = loadPoll(watch, options, linked);
   const parts = wire(request, linked, beat(watch))[Symbol.asyncIterator]();

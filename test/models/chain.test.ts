@@ -198,6 +198,14 @@ describe("fallback", () => {
     assert.match(outcome.error?.message ?? "", /mlx_lm\/a: engine_dead.*ollama\/b: auth/);
   });
 
+  it("does not end in the small window of a stand-in", async () => {
+    const small = model("mlx_lm/a", failure("context_overflow"));
+    const outcome = await run(model("ollama/a", failure("stalled")), small, model("lmstudio/c", ...done));
+    assert.equal(outcome.error, null);
+    const none = await run(model("ollama/a", failure("stalled")), model("mlx_lm/a", failure("context_overflow")));
+    assert.deepEqual([none.error?.code, none.error?.reason], ["provider_unavailable", "stalled"]);
+  });
+
   it("does not hide what another model would not cure", async () => {
     for (const code of ["cancelled", "context_overflow", "bad_request"] as const) {
       const second = model("ollama/b", ...done);

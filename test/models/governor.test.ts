@@ -189,6 +189,33 @@ describe("GPU governor", () => {
     assert.deepEqual(started, ["cut", "next"]);
   });
 
+  it("waits for a cancelled prompt also when the server on this machine was never measured and tells nothing", async () => {
+    const { call, clock, started } = setUp();
+    const controller = new AbortController();
+    call("cut", {}, { signal: controller.signal, script: [60_000] });
+    await clock.advance(5000);
+    call("next", {});
+    controller.abort();
+    await clock.advance(14_000);
+    assert.deepEqual(started, ["cut"]);
+    await clock.advance(1100);
+    assert.deepEqual(started, ["cut", "next"]);
+  });
+
+  it("waits two steps of reading where the server tells its progress", async () => {
+    const { call, clock, started } = setUp();
+    const controller = new AbortController();
+    const told = [1, 2, 3].flatMap((step) => [1000, { type: "prefill", done: step * 100, total: 9000 } as const]);
+    call("cut", {}, { signal: controller.signal, script: [...told, 600_000] });
+    await clock.advance(3100);
+    call("next", {});
+    controller.abort();
+    await clock.advance(1800);
+    assert.deepEqual(started, ["cut"]);
+    await clock.advance(400);
+    assert.deepEqual(started, ["cut", "next"]);
+  });
+
   it("lets an aborted call leave the line at once", async () => {
     const { call, clock, queue, started } = setUp();
     call("1", {});

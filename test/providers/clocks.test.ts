@@ -62,12 +62,12 @@ function gated() {
   return { wire, seen, pulse: (beat: Parameters<Pulse>[0]) => pulse(beat), push: (part: ModelPart) => push(part) };
 }
 
-function start(isLoaded?: () => Promise<boolean>) {
+function start(isLoaded?: () => Promise<boolean>, prompt = "hi") {
   const clock = new TestClock();
   const gate = gated();
   const model = clocked(gate.wire, { ref: "m", clock, ...(isLoaded ? { isLoaded } : {}) });
   const abort = new AbortController();
-  return { clock, ...gate, abort, call: collect(model, request("hi"), abort.signal) };
+  return { clock, ...gate, abort, call: collect(model, request(prompt), abort.signal) };
 }
 
 describe("clocks", () => {
@@ -98,6 +98,20 @@ describe("clocks", () => {
     const { error, parts } = await call;
     assert.equal(error?.reason, "first_token");
     assert.deepEqual(parts, []);
+  });
+
+  it("a prompt of 10,000 tokens may be read for 1,000 s on a slow machine", async () => {
+    const { clock, call, pulse } = start(() => Promise.resolve(true), "x".repeat(40_000));
+    await clock.pass(500);
+    pulse("connected");
+    let ended = false;
+    void call.finally(() => {
+      ended = true;
+    });
+    await clock.pass(990_000);
+    assert.equal(ended, false);
+    await clock.pass(20_000);
+    assert.equal((await call).error?.reason, "first_token");
   });
 
   it("every byte rearms the first-token clock", async () => {
