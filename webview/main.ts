@@ -1,7 +1,9 @@
+// First, before any schema is made:
+import "./no-eval.ts";
 import { PodiumPanel } from "./panel.ts";
-import { styles } from "./styles.ts";
+import { narrowStyles, styles } from "./styles.ts";
 
 const sheet = new CSSStyleSheet();
-sheet.replaceSync(styles);
+sheet.replaceSync(styles + narrowStyles);
 document.adoptedStyleSheets = [sheet];
 customElements.define("podium-panel", PodiumPanel);

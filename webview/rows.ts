@@ -1,116 +1,142 @@
-import type { StepStatus, Timings } from "../sidecar/protocol/events.ts";
+import type { StepStatus } from "../sidecar/protocol/events.ts";
 import { activityText, type Live } from "../sidecar/protocol/live.ts";
 import type { RunView, StepView } from "../sidecar/protocol/run.ts";
-
-/** One phase of a bar, ms from the run's start. */
-interface Segment {
-  readonly phase: "wait" | "load" | "prompt" | "tokens" | "tool" | "you";
-  readonly from: number;
-  readonly to: number;
-}
+import { parentOf } from "./labels.ts";
+import { phaseSegments, type Segment } from "./phases.ts";
+import { modelName, visible } from "./text.ts";
 
 export interface Row {
   readonly instance: string;
-  readonly label: string;
   readonly detail: string;
   readonly level: number;
   readonly status: StepStatus;
   readonly hasChildren: boolean;
   readonly open: boolean;
+  /** Among its siblings, from 1. */
+  readonly place: number;
+  readonly siblings: number;
   readonly ms: number | null;
   readonly segments: readonly Segment[];
 }
 
-const phases = ["waitMs", "loadMs", "promptMs", "tokensMs", "toolMs", "youMs"] as const;
-const phaseName: Record<(typeof phases)[number], Segment["phase"]> = {
-  waitMs: "wait",
-  loadMs: "load",
-  promptMs: "prompt",
-  tokensMs: "tokens",
-  toolMs: "tool",
-  youMs: "you",
-};
-
-function segmentsOf(step: StepView, origin: number, now: number): Segment[] {
-  return step.ops.flatMap((op) => {
-    const from = op.startedAt - origin;
-    const to = (op.endedAt ?? now) - origin;
-    if (!op.timings)
-      return [
-        {
-          phase: op.kind === "ask" ? ("you" as const) : op.kind === "model" ? ("tokens" as const) : ("tool" as const),
-          from,
-          to,
-        },
-      ];
-    return splitTimings(op.timings, from);
-  });
+interface Branch {
+  readonly instance: string;
+  readonly step: StepView | undefined;
+  readonly children: readonly Branch[];
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly status: StepStatus;
 }
 
-function splitTimings(timings: Timings, start: number): Segment[] {
-  let from = start;
-  return phases.flatMap((phase) => {
-    const ms = timings[phase] ?? 0;
-    if (ms === 0) return [];
-    const segment = { phase: phaseName[phase], from, to: from + ms };
-    from += ms;
-    return [segment];
-  });
+const waitWords: Record<string, string> = {
+  ask: "waiting for you",
+  unsafe_unknown: "waiting for you",
+  budget: "budget used up",
+  provider: "waits for a model server",
+  crash_loop: "ended Podium three times",
+  paused: "paused",
+};
+const over: readonly StepStatus[] = ["done", "skipped", "failed"];
+
+/** Rows that only hold others are as far as what they hold. */
+function statusOf(step: StepView | undefined, children: readonly Branch[]): StepStatus {
+  if (step && step.status !== "pending") return step.status;
+  const has = (status: StepStatus): boolean => children.some((child) => child.status === status);
+  if (has("running")) return "running";
+  if (has("parked")) return "parked";
+  if (has("failed")) return "failed";
+  if (children.length > 0 && children.every((child) => over.includes(child.status))) return "done";
+  return children.some((child) => child.status !== "pending") ? "running" : "pending";
 }
 
-const parentOf = (instance: string): string => {
-  const slash = instance.lastIndexOf("/");
-  const parent = slash < 0 ? "" : instance.slice(0, slash);
-  return parent;
-};
-/** `found[3]` hangs below `found`, `found[3]/draft` below `found[3]`. */
-const treeParent = (instance: string): string => {
-  const last = instance.slice(instance.lastIndexOf("/") + 1);
-  const bracket = last.indexOf("[");
-  return bracket > 0 ? instance.slice(0, instance.length - last.length + bracket) : parentOf(instance);
-};
+function branchOf(view: RunView, instance: string, below: ReadonlyMap<string, readonly string[]>, now: number): Branch {
+  const children = (below.get(instance) ?? []).map((child) => branchOf(view, child, below, now));
+  const step = view.steps.get(instance);
+  const known = (times: readonly (number | null)[]): number[] => times.filter((time) => time !== null);
+  const starts = known([step?.startedAt ?? null, ...children.map(({ from }) => from)]);
+  const ends = known([step?.startedAt ? (step.endedAt ?? null) : null, ...children.map(({ to }) => to)]);
+  const status = statusOf(step, children);
+  const isMoving = status === "running" || status === "parked";
+  return {
+    instance,
+    step,
+    children,
+    status,
+    from: starts.length > 0 ? Math.min(...starts) : null,
+    to: starts.length === 0 ? null : isMoving ? now : ends.length > 0 ? Math.max(...ends) : view.endedAt,
+  };
+}
 
-function detailOf(step: StepView, live: Live, now: number): string {
-  const activity = [...live.values()].find((candidate) => candidate.instance === step.instance);
-  if (activity) return activityText(activity, now);
-  if (step.status === "parked") return step.reason === "ask" ? "waiting for you" : (step.reason ?? "waiting");
+const took = (branch: Branch): number | null =>
+  branch.from === null || branch.to === null ? (branch.step?.ms ?? null) : branch.to - branch.from;
+
+function detailOf({ step, children, status }: Branch, doing: ReadonlyMap<string, string>): string {
+  const activity = step && doing.get(step.instance);
+  if (activity) return activity;
+  if (!step) return status === "pending" ? "not started" : "";
+  if (step.status === "parked") return waitWords[step.reason ?? ""] ?? "waiting";
   if (step.error) return step.error.code;
-  if (step.n !== undefined) return `${step.n} items`;
-  return step.ops.map(({ name }) => name).join(", ");
+  if (step.n !== undefined) {
+    const ended = children.filter((child) => over.includes(child.status)).length;
+    return status === "running" ? `${ended} of ${step.n}` : String(step.n);
+  }
+  if (step.edges) return step.edges.includes("then") ? "yes" : step.edges.join(", ") || "no";
+  const names = step.ops.map(({ kind, name }) => (kind === "model" ? modelName(name) : name));
+  return [...new Set(names), ...(step.attempt > 1 ? [`attempt ${step.attempt}`] : [])].join(", ");
 }
 
-/** The visible rows of the tree, in the order of the log; closed rows hide what is below them. */
-export function rowsOf(view: RunView, live: Live, closed: ReadonlySet<string>, now: number): Row[] {
-  const children = new Map<string, string[]>();
-  const all = new Set<string>(view.steps.keys());
-  for (const instance of view.steps.keys()) {
-    for (let parent = treeParent(instance); parent !== "" && !all.has(parent); parent = treeParent(parent))
-      all.add(parent);
-  }
-  for (const instance of all) {
-    const parent = treeParent(instance);
-    children.set(parent, [...(children.get(parent) ?? []), instance]);
-  }
+/** Every instance below its parent: first what the graph says will run, then what ran. */
+function childrenOf(view: RunView): ReadonlyMap<string, readonly string[]> {
+  const below = new Map<string, string[]>();
+  const known = new Set<string>();
+  const add = (instance: string): void => {
+    if (instance === "" || known.has(instance)) return;
+    known.add(instance);
+    const parent = parentOf(instance);
+    add(parent);
+    const siblings = below.get(parent);
+    if (siblings) siblings.push(instance);
+    else below.set(parent, [instance]);
+  };
+  for (const node of view.ir.nodes) add(node.id);
+  for (const instance of view.steps.keys()) add(instance);
+  return below;
+}
+
+/** The visible rows of the tree; closed rows hide what is below them. `now` in ms. */
+export function rowsOf(view: RunView, live: Live, closed: ReadonlySet<string>, now: number): readonly Row[] {
+  const below = childrenOf(view);
+  const doing = new Map([...live.values()].map((current) => [current.instance, visible(activityText(current, now))]));
   const rows: Row[] = [];
-  const walk = (parent: string, level: number): void => {
-    for (const instance of children.get(parent) ?? []) {
-      const step = view.steps.get(instance);
+  const walk = (siblings: readonly Branch[], level: number): void => {
+    for (const [index, branch] of siblings.entries()) {
+      const { instance, step, children, status } = branch;
       const open = !closed.has(instance);
-      const below = children.has(instance);
       rows.push({
         instance,
-        label: instance.slice(parent.length).replace(/^\//, ""),
-        detail: step ? detailOf(step, live, now) : "",
+        detail: detailOf(branch, doing),
         level,
-        status: step?.status ?? "running",
-        hasChildren: below,
+        status,
+        hasChildren: children.length > 0,
         open,
-        ms: step?.ms ?? (step?.startedAt ? now - step.startedAt : null),
-        segments: step ? segmentsOf(step, view.createdAt, now) : [],
+        place: index + 1,
+        siblings: siblings.length,
+        ms: took(branch),
+        segments:
+          children.length > 0
+            ? branch.from === null
+              ? []
+              : [{ phase: "span", from: branch.from - view.createdAt, to: (branch.to ?? now) - view.createdAt }]
+            : step
+              ? phaseSegments(step, view.createdAt, now)
+              : [],
       });
-      if (below && open) walk(instance, level + 1);
+      if (open) walk(children, level + 1);
     }
   };
-  walk("", 1);
+  walk(
+    (below.get("") ?? []).map((instance) => branchOf(view, instance, below, now)),
+    1,
+  );
   return rows;
 }

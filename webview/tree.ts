@@ -1,6 +1,11 @@
-import { html, nothing, svg, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
 import type { StepStatus } from "../sidecar/protocol/events.ts";
+import { bar } from "./bar.ts";
+import { moveOf } from "./keys.ts";
+import type { Mounted } from "./mounted.ts";
 import type { Row } from "./rows.ts";
+import { secondsText } from "./text.ts";
 
 const icon: Record<StepStatus, string> = {
   pending: "circle-large-outline",
@@ -21,78 +26,87 @@ const words: Record<StepStatus, string> = {
   parked: "waiting",
 };
 
-export const secondsText = (ms: number | null): string =>
-  ms === null ? "" : ms < 100 ? "0.0" : ms < 10_000 ? (ms / 1000).toFixed(1) : String(Math.round(ms / 1000));
-
-/** Bars are SVG: the content policy forbids style attributes, and attributes of shapes are no styles. */
-function bar(row: Row, total: number): TemplateResult {
-  const scale = 1000 / Math.max(1, total);
-  return html`<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-    ${row.segments.map(({ phase, from, to }) => svg`<rect class="phase-${phase}" x=${from * scale} y="0" width=${Math.max(4, (to - from) * scale)} height="10"></rect>`)}
-  </svg>`;
-}
-
 export interface TreeActions {
-  readonly select: (instance: string) => void;
+  /** Moves the keyboard to a row. */
+  readonly focus: (instance: string) => void;
+  /** Shows a row in the inspector; `enter` also moves the keyboard there. */
+  readonly inspect: (instance: string, enter: boolean) => void;
   readonly toggle: (instance: string) => void;
   readonly leave: () => void;
 }
 
-function neighbour(key: string, rows: readonly Row[], at: number): Row | undefined {
-  if (key === "ArrowDown") return rows[at + 1];
-  if (key === "ArrowUp") return rows[at - 1];
-  if (key === "Home") return rows[0];
-  return key === "End" ? rows.at(-1) : undefined;
+export interface TreeView {
+  readonly rows: readonly Row[];
+  readonly label: (row: Row) => string;
+  readonly selected: string | null;
+  readonly active: string | null;
+  /** Length of the whole run in ms. */
+  readonly total: number;
+  readonly mounted: Mounted;
+  /** No row holds others: there is nothing to fold. */
+  readonly isFlat: boolean;
 }
 
-/** True when the key meant something here. */
-function pressed(key: string, rows: readonly Row[], focusable: string | null, actions: TreeActions): boolean {
-  const at = rows.findIndex(({ instance }) => instance === focusable);
-  const row = rows[at];
-  if (!row) return false;
-  const next = neighbour(key, rows, at);
-  const folds =
-    key === " " || (key === "ArrowRight" && !row.open) || (key === "ArrowLeft" && row.open && row.hasChildren);
-  if (next) actions.select(next.instance);
-  else if (folds) actions.toggle(row.instance);
-  else if (key === "Enter") actions.select(row.instance);
-  else if (key === "Escape") actions.leave();
-  else return false;
-  return true;
+function renderRow(row: Row, index: number, view: TreeView, actions: TreeActions): TemplateResult {
+  const label = view.label(row);
+  const took = secondsText(row.ms);
+  return html`<div
+    class="row level-${Math.min(7, row.level)} ${row.instance === view.selected ? "selected" : ""} is-${row.status}"
+    role="row"
+    aria-level=${row.level}
+    aria-posinset=${row.place}
+    aria-setsize=${row.siblings}
+    aria-rowindex=${index + 1}
+    aria-expanded=${row.hasChildren ? String(row.open) : nothing}
+    aria-selected=${String(row.instance === view.selected)}
+    tabindex=${row.instance === view.active ? 0 : -1}
+    data-instance=${row.instance}
+    @click=${() => actions.inspect(row.instance, false)}
+    @dblclick=${() => actions.toggle(row.instance)}
+  >
+    <span role="gridcell" class="mark status-${row.status}"><i class="codicon codicon-${icon[row.status]} ${row.status === "running" ? "codicon-modifier-spin" : ""}" role="img" aria-label=${words[row.status]}></i></span>
+    <span role="gridcell" class="name" title="${label}${row.detail ? `  ${row.detail}` : ""}"
+      >${
+        row.hasChildren
+          ? html`<i
+              class="codicon codicon-chevron-${row.open ? "down" : "right"}"
+              aria-hidden="true"
+              @click=${(event: Event) => {
+                event.stopPropagation();
+                actions.toggle(row.instance);
+              }}
+            ></i>`
+          : view.isFlat
+            ? nothing
+            : html`<i class="indent" aria-hidden="true"></i>`
+      }<span class="label">${label}</span><span class="muted">${row.detail}</span></span
+    >
+    <span role="gridcell" class="cell-bar">${bar(row.segments, view.total)}</span>
+    <span role="gridcell" class="number">${took}${took === "" ? nothing : html`<span class="sr-only"> ${took.includes(":") ? "minutes" : "seconds"}</span>`}</span>
+  </div>`;
 }
 
-/** Steps and waterfall in one treegrid; ↑↓ move, ←→ fold, Enter inspects. */
-export function renderTree(
-  rows: readonly Row[],
-  selected: string | null,
-  total: number,
-  actions: TreeActions,
-): TemplateResult {
-  const focusable = selected ?? rows[0]?.instance ?? null;
+/** Steps and waterfall in one treegrid: ↑↓ Home End move, ←→ fold, Enter inspects, Escape goes back to the result. */
+export function renderTree(view: TreeView, actions: TreeActions): TemplateResult {
+  const { rows, active, mounted } = view;
+  const shown = rows.slice(mounted.from, mounted.to);
   const onKey = (event: KeyboardEvent): void => {
-    if (pressed(event.key, rows, focusable, actions)) event.preventDefault();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const move = moveOf(event.key, rows, active);
+    if (move === null || active === null) return;
+    event.preventDefault();
+    if ("to" in move) actions.focus(move.to);
+    else if (move.act === "inspect") actions.inspect(active, event.key === "Enter");
+    else if (move.act === "toggle") actions.toggle(active);
+    else actions.leave();
   };
-  return html`<div class="tree" role="treegrid" aria-label="Steps" aria-rowcount=${rows.length} @keydown=${onKey}>
-    ${rows.map(
-      (row) => html`<div
-        class="row level-${Math.min(6, row.level)} ${row.instance === selected ? "selected" : ""}"
-        role="row"
-        aria-level=${row.level}
-        aria-expanded=${row.hasChildren ? String(row.open) : nothing}
-        aria-selected=${String(row.instance === selected)}
-        tabindex=${row.instance === focusable ? 0 : -1}
-        data-instance=${row.instance}
-        @click=${() => actions.select(row.instance)}
-        @dblclick=${() => actions.toggle(row.instance)}
-      >
-        <span role="gridcell" class="mark status-${row.status}"><i class="codicon codicon-${icon[row.status]} ${row.status === "running" ? "codicon-modifier-spin" : ""}" aria-label=${words[row.status]}></i></span>
-        <span role="gridcell" class="name">${row.hasChildren ? html`<i class="codicon codicon-chevron-${row.open ? "down" : "right"}" aria-hidden="true"></i>` : nothing}${row.label} <span class="muted">${row.detail}</span></span>
-        <span role="gridcell" class="cell-bar">${bar(row, total)}</span>
-        <span role="gridcell" class="number" aria-label="${secondsText(row.ms)} seconds">${secondsText(row.ms)}</span>
-      </div>`,
+  return html`<div class="tree" role="treegrid" aria-label="Steps of the run" aria-rowcount=${rows.length} aria-colcount="4" @keydown=${onKey}>
+    <div class="spacer" role="presentation" data-rows=${mounted.from}></div>
+    ${repeat(
+      shown,
+      ({ instance }) => instance,
+      (row, index) => renderRow(row, mounted.from + index, view, actions),
     )}
-    <div class="legend muted" aria-hidden="true">
-      ${(["wait", "load", "prompt", "tokens", "tool", "you"] as const).map((phase) => html`<svg class="swatch" viewBox="0 0 10 10"><rect class="phase-${phase}" width="10" height="10"></rect></svg>${phase} `)}
-    </div>
+    <div class="spacer" role="presentation" data-rows=${Math.max(0, rows.length - mounted.to)}></div>
   </div>`;
 }
