@@ -9,6 +9,11 @@ const inlineLimit = 16 * 1024;
 /** Microtask turns that a riding event waits for company, all within one turn of the event loop. */
 const rideTurns = 12;
 
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: PodiumError) => void;
+}
+
 export interface Journal {
   /** Appends without being awaited: flushed in this turn of the event loop, or with the next commit. */
   ride(body: DurableBody): void;
@@ -81,8 +86,9 @@ export function createJournal(
   let seq = head;
   let pending: RunEvent[] = [];
   let durability: Durability = "written";
-  let waiting: { readonly resolve: () => void; readonly reject: (error: PodiumError) => void }[] = [];
-  let writing: Promise<void> | null = null;
+  let waiting: Waiter[] = [];
+  /** Who waits for the append in flight; null when there is none. */
+  let inFlight: Waiter[] | null = null;
   let turns: number | null = null;
   let failure: PodiumError | null = null;
 
@@ -94,67 +100,55 @@ export function createJournal(
     apply(event);
   };
 
-  const write = async (): Promise<void> => {
-    while (pending.length > 0 && failure === null) {
-      const batch = pending;
-      const settled = waiting;
-      const how = durability;
-      pending = [];
-      waiting = [];
-      durability = "written";
-      try {
-        await store.append(run, batch, how);
-      } catch (error) {
-        failure = toPodiumError(error, "storage");
-        for (const waiter of [...settled, ...waiting]) waiter.reject(failure);
-        waiting = [];
-        return;
-      }
-      for (const event of batch) listen(event);
-      for (const waiter of settled) waiter.resolve();
-    }
+  const fail = (error: PodiumError): void => {
+    failure ??= error;
+    for (const waiter of [...(inFlight ?? []), ...waiting]) waiter.reject(failure);
+    pending = [];
+    waiting = [];
+    inFlight = null;
   };
 
-  const begin = (): void => {
-    if (writing !== null || pending.length === 0) return;
-    writing = write().finally(() => {
-      writing = null;
-      if (failure === null) begin();
-    });
+  const send = (): void => {
+    if (inFlight !== null || pending.length === 0 || failure !== null) return;
+    const batch = pending;
+    const settled = waiting;
+    const how = durability;
+    pending = [];
+    waiting = [];
+    durability = "written";
+    inFlight = settled;
+    store.append(run, batch, how).then(
+      () => {
+        inFlight = null;
+        for (const event of batch) listen(event);
+        for (const waiter of settled) waiter.resolve();
+        send();
+      },
+      (error: unknown) => fail(toPodiumError(error, "storage")),
+    );
+  };
+
+  const tick = (): void => {
+    if (turns !== null && turns > 0) {
+      turns -= 1;
+      queueMicrotask(tick);
+      return;
+    }
+    turns = null;
+    send();
   };
 
   const schedule = (within: number): void => {
-    if (turns !== null) {
-      turns = Math.min(turns, within);
-      return;
-    }
-    turns = within;
-    const wait = (): void => {
-      if (turns !== null && turns > 0) {
-        turns -= 1;
-        queueMicrotask(wait);
-        return;
-      }
-      turns = null;
-      begin();
-    };
-    queueMicrotask(wait);
+    if (turns === null) queueMicrotask(tick);
+    turns = turns === null ? within : Math.min(turns, within);
   };
 
-  const wait = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      if (failure) reject(failure);
-      else waiting.push({ resolve, reject });
-    });
+  const wait = (among: Waiter[]): Promise<void> => new Promise((resolve, reject) => among.push({ resolve, reject }));
 
   const flush = async (): Promise<void> => {
-    while (failure === null && (pending.length > 0 || writing !== null)) {
-      if (pending.length === 0) {
-        await writing;
-        continue;
-      }
-      schedule(0);
-      await wait();
+    while (failure === null && (pending.length > 0 || inFlight !== null)) {
+      if (pending.length > 0) schedule(0);
+      await wait(pending.length > 0 ? waiting : (inFlight ?? []));
     }
     if (failure) throw failure;
   };
@@ -170,15 +164,12 @@ export function createJournal(
       for (const body of bodies) add(body);
       if (pending.length === 0) return flush();
       schedule(0);
-      return wait();
+      return wait(waiting);
     },
     flush,
     refOf: (value) => (fitsInline(value) ? { inline: value } : putBlob(store, digest, value)),
     drop() {
-      failure ??= toPodiumError(new Error("this run was handed on"), "storage");
-      pending = [];
-      for (const waiter of waiting) waiter.reject(failure);
-      waiting = [];
+      fail(toPodiumError(new Error("this run was handed on"), "storage"));
     },
   };
 }

@@ -11,7 +11,10 @@ import type { Scenario } from "./scenarios.ts";
 const ddl =
   "CREATE TABLE step(run INTEGER, seq INTEGER, json TEXT, PRIMARY KEY(run, seq)) WITHOUT ROWID; PRAGMA synchronous=NORMAL";
 
-/** No engine: the rows of a run and a transaction per turn, which all runs of that turn share; the floor for any journal. */
+/**
+ * No engine: the rows of a run and a transaction per turn, which all runs of that turn share; the floor for any journal. As in
+ * the journal, the commit that ends a run is synced to the disk and the others ride in the WAL.
+ */
 export function openRaw(): Bench {
   const driver: typeof BetterSqlite = createRequire(import.meta.url)("better-sqlite3");
   const directory = mkdtempSync(join(tmpdir(), "podium-raw-"));
@@ -23,12 +26,17 @@ export function openRaw(): Bench {
   let commits = 0;
   let runs = 0;
   let queue: (readonly [number, number, Json])[] = [];
+  let endsRun = false;
+  let isSynced = false;
   let flushing: Promise<void> | null = null;
 
   const flush = (): void => {
     const rows = queue;
     queue = [];
     flushing = null;
+    if (endsRun !== isSynced) database.pragma(`synchronous = ${endsRun ? "FULL" : "NORMAL"}`);
+    isSynced = endsRun;
+    endsRun = false;
     begin.run();
     for (const [run, seq, value] of rows) insert.run(run, seq, JSON.stringify(value));
     commit.run();
@@ -49,7 +57,8 @@ export function openRaw(): Bench {
     runs += 1;
     const run = runs;
     let seq = 0;
-    for (const values of rows) {
+    for (const [at, values] of rows.entries()) {
+      if (at === rows.length - 1) endsRun = true;
       await write(run, seq, values);
       seq += values.length;
     }

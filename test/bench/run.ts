@@ -1,9 +1,10 @@
 // The figures of docs/benchmarks.md. usage: node test/bench/run.ts [--json FILE] [--rounds N] [--only SCENARIO]
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildSync } from "esbuild";
 import * as z from "zod";
-import { measureHere } from "./measure.ts";
 import { scenarios } from "./scenarios.ts";
 
 const Measured = z.object({
@@ -31,14 +32,22 @@ const { values } = parseArgs({
     json: { type: "string" },
     rounds: { type: "string", default: "3" },
     only: { type: "string" },
-    child: { type: "string" },
   },
 });
 const variants = ["podium", "memory", "raw"] as const;
 type Variant = (typeof variants)[number];
 
+const bundle = join(import.meta.dirname, "../../node_modules/.cache/podium-bench/child.mjs");
+
+/** As it ships: stripping types at start would count in memory and time. */
+function build(): void {
+  const entryPoints = [join(import.meta.dirname, "child.mjs")];
+  const external = ["better-sqlite3"];
+  buildSync({ entryPoints, outfile: bundle, bundle: true, platform: "node", format: "esm", minify: true, external });
+}
+
 function measure(scenario: string, variant: Variant): Measured {
-  const done = spawnSync(process.execPath, [import.meta.filename, "--only", scenario, "--child", variant], {
+  const done = spawnSync(process.execPath, [bundle, scenario, variant], {
     encoding: "utf8",
     maxBuffer: 1e8,
   });
@@ -124,6 +133,7 @@ function rowsOf(name: string, podium: Measured, memory: Measured, raw: Measured)
 }
 
 function main(): void {
+  build();
   const names = values.only === undefined ? [...scenarios.keys()] : [values.only];
   const seen = new Map<string, Measured[]>();
   for (let turn = 0; turn < Number(values.rounds); turn += 1)
@@ -144,5 +154,4 @@ function main(): void {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
 }
 
-if (values.child === undefined) main();
-else process.stdout.write(`${JSON.stringify(await measureHere(values.only ?? "", values.child))}\n`);
+main();

@@ -26,7 +26,7 @@ export function onceOf(event: RunEvent): string | null {
 }
 
 const sumOf = (run: string, seq: number, at: number, epoch: number, body: string): number =>
-  crc32(`${run}\n${seq}\n${at}\n${epoch}\n${body}`);
+  crc32(body, crc32(`${run} ${seq} ${at} ${epoch}`));
 
 export function encodeEvent({ run, seq, at, epoch, ...rest }: RunEvent): EventRow {
   const body = JSON.stringify(rest);
