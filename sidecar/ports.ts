@@ -127,13 +127,15 @@ export interface Models {
     caller: { readonly run: string; readonly order: string; readonly class: CallClass },
     signal: AbortSignal,
   ): AsyncIterable<ModelPart>;
-  /** Resolves when discovery has looked at least once; later calls return at once. */
-  ready(): Promise<void>;
+  /** Resolves when discovery has looked at least once for these settings; later calls return at once. */
+  ready(settings?: ModelSettings): Promise<void>;
 }
 
 export interface ModelSettings {
   readonly roles: { readonly [role: string]: string };
   readonly servers: readonly string[];
+  /** True when `servers` are the run's own: used instead of all others. */
+  readonly onlyServers?: boolean;
   readonly network: "local" | "lan" | "cloud";
 }
 
@@ -143,6 +145,8 @@ export interface ResolvedModel {
   readonly contextTokens: number;
   readonly card: CapabilityCard;
   readonly state: EndpointState;
+  /** The run's own servers that it was chosen among; absent = all that were found. */
+  readonly servers?: readonly string[];
 }
 
 // ---- lanes ---------------------------------------------------------------------------------------------------------

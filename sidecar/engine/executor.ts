@@ -232,7 +232,7 @@ export class Executor {
     if (node.kind !== "step") throw new PodiumError("internal", `${place.instance} is not a step.`);
     this.#decisions.restoreLists(place.frame);
     const inputs = evaluateWith(node.with, scopeOf(place, info.input), parse);
-    await ports.models.ready();
+    await ports.models.ready(this.#options.info.settings);
     if (attempt.isClosed()) return new Promise<never>(() => undefined);
     const result = await step.run({ with: inputs, config: node.config }, createContext(this.#scope, attempt));
     return { ...result, value: toJson(result.value) };

@@ -73,10 +73,10 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
   const lanes = await openLanes({ directory: options.lanesHome, clock });
   const transport = createTransport({ network: () => settings.machine().network });
   const models = createModels({
-    endpoints: () =>
+    endpoints: (only) =>
       discover({
-        servers: settings.servers,
-        extra: settings.machine().servers,
+        servers: only ?? settings.servers,
+        extra: only === null ? settings.machine().servers : [],
         detect: settings.machine().detectServers,
         ollamaHost: env["OLLAMA_HOST"] ?? null,
         modelCache: join(env["HF_HOME"] ?? join(homedir(), ".cache", "huggingface"), "hub"),

@@ -72,6 +72,8 @@ export function createSettings(home: string, env: NodeJS.ProcessEnv): SettingsBo
       return {
         roles: { ...definedOf(roles), ...asked.roles },
         servers: [...(asked.servers ?? servers ?? base.servers)],
+        // The servers this hub uses for everything need no list of their own.
+        ...(asked.servers && asked.servers.join() !== servers?.join() ? { onlyServers: true } : {}),
         network: asked.network ? stricter(asked.network, base.network) : base.network,
         requireModel: asked.requireModel ?? false,
         budget: { ...budget, ...asked.budget },

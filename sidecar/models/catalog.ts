@@ -11,6 +11,8 @@ const lastPauseMs = 30_000;
 export interface Catalog {
   /** Resolves after the first look; later calls return at once. */
   ready(): Promise<void>;
+  /** Resolves when what is known is not older than it should be. */
+  fresh(): Promise<void>;
   /** Looks for servers and at each of them; calls at the same time share one look. */
   refresh(): Promise<void>;
   /** Looks in the background at what is due. */
@@ -68,6 +70,10 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
     });
     return flight;
   };
+  const ready = (): Promise<void> => {
+    first ??= run("all");
+    return first;
+  };
   const refresh = async (): Promise<void> => {
     await flight;
     await run("all");
@@ -83,9 +89,10 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
   };
 
   return {
-    ready: () => {
-      first ??= run("all");
-      return first;
+    ready,
+    fresh: async () => {
+      await ready();
+      if (clock.monotonic() >= nextDue()) await run("due");
     },
     refresh,
     touch: () => {

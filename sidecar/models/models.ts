@@ -2,7 +2,7 @@ import type { Clock, Endpoint, Lanes, LanguageModel, ModelSettings, Models, Reso
 import { PodiumError } from "../protocol/errors.ts";
 import { type EndpointInfo, type ModelInfo, type ModelsResult, roles } from "../protocol/models.ts";
 import { Breaker, breaking } from "./breaker.ts";
-import { createCatalog } from "./catalog.ts";
+import { type Catalog, createCatalog } from "./catalog.ts";
 import { allows, deviceOf, type Platform, reachOf, thisMachine, widthOf } from "./device.ts";
 import { DeviceQueue, type Pressure } from "./device-queue.ts";
 import { learnSpeeds, observed, type Speeds, unmeasured } from "./evidence.ts";
@@ -14,8 +14,8 @@ import { type Candidate, type Choice, candidateReach, modelId, pickModel, rankMo
 import { createTokenCounter, type TokenCounter, windowed, windowOf } from "./window.ts";
 
 export interface ModelsOptions {
-  /** Discovery: the servers that are there now; called again by a refresh. */
-  readonly endpoints: () => Promise<readonly Endpoint[]>;
+  /** Discovery: the servers that are there now, or only those of a list; called again by a refresh. */
+  readonly endpoints: (only: readonly string[] | null) => Promise<readonly Endpoint[]>;
   readonly clock: Clock;
   readonly lanes: Lanes;
   /** The person's settings now; `roles`, `servers` and `network` are used for lists only, runs bring their own. */
@@ -52,7 +52,17 @@ interface Knowledge {
 
 export function createModels(options: ModelsOptions): ModelsHub {
   const { clock, platform, memoryBytes } = options;
-  const catalog = createCatalog(options.endpoints, clock);
+  const found = createCatalog(() => options.endpoints(null), clock);
+  const named = new Map<string, Catalog>();
+  /** A run that names its servers sees these and nobody else does, so each list of them is looked at apart. */
+  const catalogOf = (servers: readonly string[] | null): Catalog => {
+    if (servers === null) return found;
+    const key = servers.join(" ");
+    const catalog = named.get(key) ?? createCatalog(() => options.endpoints(servers), clock);
+    named.set(key, catalog);
+    return catalog;
+  };
+  const catalogs = (): readonly Catalog[] => [found, ...named.values()];
   const knowledge = new Map<string, Knowledge>();
   const queues = new Map<string, DeviceQueue>();
 
@@ -74,8 +84,8 @@ export function createModels(options: ModelsOptions): ModelsHub {
     const known = queues.get(device);
     if (known) return known;
     const width = () => {
-      const there = catalog
-        .infos()
+      const there = catalogs()
+        .flatMap((catalog) => catalog.infos())
         .filter((endpoint) => endpoint.state !== "down" && deviceOf(endpoint.url, platform) === device);
       const flavours = there.map(({ flavour }) => flavour);
       return widthOf(device, flavours, options.settings().gpuParallel, platform);
@@ -85,8 +95,13 @@ export function createModels(options: ModelsOptions): ModelsHub {
     queues.set(device, queue);
     return queue;
   };
-  const choice = (settings: ModelSettings): Choice => ({ endpoints: learnt(), settings, memoryBytes, platform });
-  const learnt = (): readonly EndpointInfo[] =>
+  const choice = (settings: ModelSettings): Choice => ({
+    endpoints: learnt(catalogOf(ownServers(settings))),
+    settings,
+    memoryBytes,
+    platform,
+  });
+  const learnt = (catalog: Catalog): readonly EndpointInfo[] =>
     catalog.infos().map((endpoint) => ({
       ...endpoint,
       models: endpoint.models.map((model) => withKnowledge(model, know(endpoint, model))),
@@ -96,13 +111,14 @@ export function createModels(options: ModelsOptions): ModelsHub {
     const asked = windowOf(endpoint.flavour, model.context, options.settings().maxContext);
     return verified === null ? asked : Math.min(asked, verified);
   };
-  const resolved = (candidate: Candidate): ResolvedModel => ({
+  const resolved = (candidate: Candidate, servers: readonly string[] | null): ResolvedModel => ({
+    ...(servers === null ? {} : { servers }),
     ref: candidate.model.ref,
     contextTokens: windowTokens(candidate),
     card: candidate.model.card,
     state: candidate.endpoint.state,
   });
-  const wrap = (candidate: Candidate, health: Health, caller: Caller): LanguageModel => {
+  const wrap = (catalog: Catalog, candidate: Candidate, health: Health, caller: Caller): LanguageModel => {
     const { endpoint, model } = candidate;
     const known = know(endpoint, model);
     const id = modelId(model);
@@ -133,8 +149,8 @@ export function createModels(options: ModelsOptions): ModelsHub {
     });
   };
   /** The best model of every other server, never farther away than the one that was chosen. */
-  const alternatives = (chosen: Candidate): readonly Candidate[] => {
-    const settings: ModelSettings = { roles: {}, servers: [], network: candidateReach(chosen, platform) };
+  const alternatives = (chosen: Candidate, servers: readonly string[] | null): readonly Candidate[] => {
+    const settings: ModelSettings = { ...among(servers), network: candidateReach(chosen, platform) };
     const seen = new Set([chosen.endpoint.url]);
     return rankModels("main", choice(settings)).filter(({ endpoint }) => {
       const fresh = !seen.has(endpoint.url) && allows(options.settings().network, reachOf(endpoint.url, platform));
@@ -142,10 +158,10 @@ export function createModels(options: ModelsOptions): ModelsHub {
       return fresh;
     });
   };
-  const findRef = (ref: string): Candidate => {
-    const settings: ModelSettings = { roles: {}, servers: [], network: "cloud" };
-    const found = pickModel(ref, choice(settings));
-    if (found) return found;
+  const findRef = (ref: string, servers: readonly string[] | null): Candidate => {
+    const settings: ModelSettings = { ...among(servers), network: "cloud" };
+    const candidate = pickModel(ref, choice(settings));
+    if (candidate) return candidate;
     throw new PodiumError(
       "provider_unavailable",
       `No model server answers, so ${ref} cannot be asked: start its server.`,
@@ -158,7 +174,7 @@ export function createModels(options: ModelsOptions): ModelsHub {
       const ref = resolveOrNull(role, choice(settings));
       if (ref !== null) chosen[role] = ref;
     }
-    const endpoints = learnt().map((endpoint) => ({
+    const endpoints = learnt(found).map((endpoint) => ({
       ...endpoint,
       models: endpoint.models.map((model) => ({ ...model, roles: roles.filter((role) => chosen[role] === model.ref) })),
     }));
@@ -166,22 +182,30 @@ export function createModels(options: ModelsOptions): ModelsHub {
   };
 
   return {
-    ready: () => catalog.ready(),
-    resolve: (role, settings) => {
-      catalog.touch();
-      const found = pickModel(role, choice(settings));
-      return found && resolved(found);
+    ready: (settings) => {
+      const servers = settings ? ownServers(settings) : null;
+      // Nobody else looks at a run's own servers, so a step that begins does.
+      return servers === null ? found.ready() : catalogOf(servers).fresh();
     },
-    whyNone: () => {
-      const silent = catalog.infos().filter(({ state, models }) => state === "down" || models.length === 0);
+    resolve: (role, settings) => {
+      const servers = ownServers(settings);
+      catalogOf(servers).touch();
+      const candidate = pickModel(role, choice(settings));
+      return candidate && resolved(candidate, servers);
+    },
+    whyNone: (settings) => {
+      const infos = catalogOf(ownServers(settings)).infos();
+      const silent = infos.filter(({ state, models }) => state === "down" || models.length === 0);
       const said = silent.slice(0, 2).map(({ url, detail }) => (detail ?? `${url} does not answer`).replace(/\.$/, ""));
       return said.length === 0 ? null : said.join("; ");
     },
     call: (target, request, caller, signal) => {
-      const chosen = findRef(target.ref);
-      const models = [chosen, ...alternatives(chosen)].flatMap((candidate) => {
+      const { servers = null } = target;
+      const catalog = catalogOf(servers);
+      const chosen = findRef(target.ref, servers);
+      const models = [chosen, ...alternatives(chosen, servers)].flatMap((candidate) => {
         const health = catalog.find(candidate.endpoint.url);
-        return health ? [wrap(candidate, health, caller)] : [];
+        return health ? [wrap(catalog, candidate, health, caller)] : [];
       });
       const [first, ...others] = models;
       if (!first) throw new PodiumError("provider_unavailable", `The server of ${target.ref} is gone: start it again.`);
@@ -192,20 +216,33 @@ export function createModels(options: ModelsOptions): ModelsHub {
       return fallback(first, others).stream(full, signal);
     },
     list: async ({ refresh }) => {
-      await (refresh ? catalog.refresh() : catalog.ready());
-      catalog.touch();
+      await (refresh ? found.refresh() : found.ready());
+      found.touch();
       return result();
     },
-    subscribe: (listener) => catalog.subscribe(() => listener(result())),
+    subscribe: (listener) => found.subscribe(() => listener(result())),
     working: () => [...queues.values()].map((queue) => queue.state()),
     unload: async (ref) => {
-      const { endpoint, model } = findRef(ref);
-      await catalog.find(endpoint.url)?.endpoint.unload(modelId(model));
-      await catalog.refresh();
+      const { endpoint, model } = findRef(ref, null);
+      await found.find(endpoint.url)?.endpoint.unload(modelId(model));
+      await found.refresh();
     },
-    close: () => catalog.close(),
+    close: () => {
+      for (const catalog of catalogs()) catalog.close();
+    },
   };
 }
+
+/** The servers that a run named for itself; null = all that were found. */
+const ownServers = ({ onlyServers, servers }: ModelSettings): readonly string[] | null =>
+  onlyServers ? servers : null;
+
+/** Settings that leave only the choice of the servers. */
+const among = (servers: readonly string[] | null): Omit<ModelSettings, "network"> => ({
+  roles: {},
+  servers: servers ?? [],
+  onlyServers: servers !== null,
+});
 
 function resolveOrNull(role: string, choice: Choice): string | null {
   try {

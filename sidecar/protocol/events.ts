@@ -42,6 +42,8 @@ export type Timings = z.infer<typeof Timings>;
 export const RunSettings = z.object({
   roles: z.record(z.string(), z.string()),
   servers: z.array(z.string()),
+  /** True when `servers` were named for this run: it uses these and no others. */
+  onlyServers: z.boolean().exactOptional(),
   network: z.enum(["local", "lan", "cloud"]),
   requireModel: z.boolean(),
   budget: Budget,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSettings } from "../../sidecar/hub/settings.ts";
+import type { Scope } from "../../sidecar/protocol/hub.ts";
 
 describe("settings of several clients", () => {
   const home = mkdtempSync(join(tmpdir(), "podium-settings-"));
@@ -40,5 +41,25 @@ describe("settings of several clients", () => {
     board.attach(second, { network: "lan", "gpu.maxContext": 65_536, "gpu.parallel": { ollama: 2 } });
     const { network, "gpu.maxContext": window, "gpu.parallel": parallel } = board.machine();
     assert.deepEqual([network, window, parallel], ["lan", 16_384, { ollama: 2, vllm: 2 }]);
+  });
+
+  it("keep the servers that a command names apart from those of the hub", () => {
+    const caller = {
+      door: "ws",
+      client: "cli",
+      scopes: new Set<Scope>(),
+      roots: [],
+      trusted: true,
+      settings: {},
+    } as const;
+    const onlyOf = (env: NodeJS.ProcessEnv, servers?: string[]): readonly unknown[] => {
+      const made = createSettings(home, env).forRun(caller, servers ? { servers } : {});
+      return [made.servers, made.onlyServers ?? false];
+    };
+    assert.deepEqual(onlyOf({}), [["http://a"], false]);
+    assert.deepEqual(onlyOf({}, ["http://c"]), [["http://c"], true]);
+    assert.deepEqual(onlyOf({ PODIUM_SERVERS: "http://d" }), [["http://d"], false]);
+    assert.deepEqual(onlyOf({ PODIUM_SERVERS: "http://d" }, ["http://d"]), [["http://d"], false]);
+    assert.deepEqual(onlyOf({ PODIUM_SERVERS: "http://d" }, ["http://c"]), [["http://c"], true]);
   });
 });

@@ -29,9 +29,9 @@ const { contextTokens: _, keepAlive: __, ...asked } = request;
 const mlxInfo = endpointInfo([modelInfo("mlx_lm/a")], { url: "http://127.0.0.1:8080", flavour: "mlx_lm" });
 const ollamaInfo = endpointInfo([modelInfo("ollama/b")]);
 
-function models(clock: TestClock, endpoints: () => readonly Endpoint[]) {
+function models(clock: TestClock, endpoints: (only: readonly string[] | null) => readonly Endpoint[]) {
   return createModels({
-    endpoints: async () => endpoints(),
+    endpoints: async (only) => endpoints(only),
     clock,
     lanes: createLocalLanes(clock),
     settings: () => ({ ...settings, gpuParallel: {}, maxContext: 32_768, keepAlive: "5m" }),
@@ -139,6 +139,50 @@ describe("models", () => {
     await clock.advance(10_000);
     assert.equal(most, 1);
     assert.ok(outcomes.every(({ ended, error }) => ended && error === null));
+    hub.close();
+  });
+
+  it("lets a run use the servers it names and no others, and nobody else those", async () => {
+    const clock = testClock();
+    const everybodys = scripted("ollama/b", clock, [sent, text("yes"), endPart("ollama/b")]);
+    const broken = scripted("mlx_lm/a", clock, [sent, failure("stalled")]);
+    let isUp = true;
+    const hub = models(clock, (only) =>
+      only === null
+        ? [
+            endpoint(
+              () => ollamaInfo,
+              () => everybodys,
+            ),
+          ]
+        : [
+            endpoint(
+              () => (isUp ? mlxInfo : { ...mlxInfo, state: "down" as const }),
+              () => broken,
+            ),
+          ],
+    );
+    const own: ModelSettings = { ...settings, servers: ["http://127.0.0.1:8080"], onlyServers: true };
+    await hub.ready();
+    assert.equal(hub.resolve("main", own), null, "not looked at yet");
+    await hub.ready(own);
+    const target = hub.resolve("main", own);
+    assert.equal(target?.ref, "mlx_lm/a");
+    assert.equal(hub.resolve("main", settings)?.ref, "ollama/b");
+    assert.deepEqual(
+      (await hub.list({ refresh: true })).endpoints.map(({ url }) => url),
+      [ollamaInfo.url],
+    );
+    assert.ok(target);
+    const outcome = collect(hub.call(target, asked, caller, never()));
+    await clock.advance(3000);
+    assert.deepEqual(kinds(outcome), ["sent"], "no fallback to a server that the run did not name");
+    assert.equal(outcome.error?.code, "provider_unavailable");
+    assert.equal(everybodys.calls.length, 0);
+    isUp = false;
+    await clock.advance(20_000);
+    await hub.ready(own);
+    assert.equal(hub.resolve("main", own), null, "a step that begins looks again");
     hub.close();
   });
 
