@@ -31,6 +31,7 @@ type SocketPath = (typeof socketPaths)[number];
 const isSocketPath = (path: string): path is SocketPath => socketPaths.some((known) => known === path);
 
 const minuteMs = 60_000;
+const closingMs = 1000;
 const tooMany = (what: string, seconds: number): Problem => {
   const sentence = `Too ${what} in a minute. Try again in ${seconds} s.`;
   const problem = problemOf(new PodiumError("overloaded", sentence), 429);
@@ -105,10 +106,15 @@ export async function openDoors(host: DoorsHost): Promise<Doors> {
     clients: () => clients.size,
     close: async () => {
       for (const socket of sockets.clients) socket.close(1001);
+      // A client that does not answer must not keep the hub.
+      const patience = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate();
+      }, closingMs);
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       });
+      clearTimeout(patience);
     },
   };
 }

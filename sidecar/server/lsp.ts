@@ -1,11 +1,11 @@
-import { join, relative, sep } from "node:path";
+import { isAbsolute, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { StreamMessageReader, StreamMessageWriter } from "vscode-jsonrpc/node";
 import {
   createProtocolConnection,
   type Diagnostic,
-  DiagnosticSeverity,
   DidChangeTextDocumentNotification,
+  DidChangeWorkspaceFoldersNotification,
   DidCloseTextDocumentNotification,
   DidOpenTextDocumentNotification,
   ExitNotification,
@@ -17,47 +17,35 @@ import {
 } from "vscode-languageserver-protocol/node";
 import { createWebSocketStream, type WebSocket } from "ws";
 import type { RunEvent } from "../protocol/events.ts";
-import type { Finding, Severity } from "../protocol/review.ts";
+import { diagnosticsOf } from "./diagnostics.ts";
 import type { FindingBoard } from "./findings.ts";
 
-/** High is a warning, medium an information; red belongs to the compiler. */
-const severityOf: Record<Severity, DiagnosticSeverity> = {
-  high: DiagnosticSeverity.Warning,
-  medium: DiagnosticSeverity.Information,
-  low: DiagnosticSeverity.Hint,
-};
-
-/** Where the quote stands in the open text: its own line first, else the nearest match; null = not in the working file. */
-function anchorLine(lines: readonly string[], finding: Finding): number | null {
-  const quote = finding.quote.split("\n").map((line) => line.trim());
-  const matches = (at: number): boolean => quote.every((line, offset) => lines[at + offset]?.trim() === line);
-  const expected = (finding.line ?? 1) - 1;
-  for (let distance = 0; distance < lines.length; distance += 1) {
-    if (matches(expected - distance)) return expected - distance;
-    if (matches(expected + distance)) return expected + distance;
+/** The path of a file URI; null for any other, and for one that names another machine. */
+function pathOfUri(uri: string): string | null {
+  if (!uri.startsWith("file:")) return null;
+  try {
+    return fileURLToPath(uri);
+  } catch {
+    return null;
   }
-  return null;
 }
 
-const indentOf = (text: string): number => text.length - text.trimStart().length;
+interface OpenText {
+  readonly uri: string;
+  readonly version: number;
+  readonly lines: readonly string[];
+}
 
-/** Underlines from the first character that is not blank to the last; `lines` = the open text, else the quote stands for it. */
-function toDiagnostic(finding: Finding, run: string, line: number, lines: readonly string[] | undefined): Diagnostic {
-  const quote = finding.quote.split("\n");
-  const last = line + quote.length - 1;
-  return {
-    range: {
-      start: { line, character: indentOf(lines?.[line] ?? quote[0] ?? "") },
-      end: { line: last, character: lines?.[last]?.trimEnd().length ?? 10_000 },
-    },
-    severity: severityOf[finding.severity],
-    source: "Podium",
-    code: finding.rule,
-    message: [finding.title, finding.claim, finding.trigger && `Trigger: ${finding.trigger}`]
-      .filter(Boolean)
-      .join("\n"),
-    data: { id: finding.id, run },
-  };
+/** A folder of the client: `shown` as the client writes it, perhaps through a link; `root` = its real path. */
+interface Folder {
+  readonly shown: string;
+  readonly root: string;
+}
+
+/** Path of `file` below `folder`, with `/`; null when it lies elsewhere. */
+function pathBelow(folder: string, file: string): string | null {
+  const path = relative(folder, file).split(sep);
+  return path[0] === ".." || path[0] === "" || isAbsolute(path.join(sep)) ? null : path.join("/");
 }
 
 /**
@@ -73,61 +61,102 @@ export function serveLsp(
   const stream = createWebSocketStream(socket);
   stream.on("error", () => socket.terminate());
   const connection = createProtocolConnection(new StreamMessageReader(stream), new StreamMessageWriter(stream));
-  const open = new Map<string, readonly string[]>();
-  let roots: readonly string[] = [];
+  /** Open texts by path: a client may spell the URI of the same file in several ways. */
+  const open = new Map<string, OpenText>();
+  let folders: readonly Folder[] = [];
+  let isOver = false;
 
-  const publish = (root: string, path: string): void => {
-    if (!roots.includes(root)) return;
-    const uri = pathToFileURL(join(root, path)).toString();
-    const lines = open.get(uri);
-    const run = board.run(root) ?? "";
-    const diagnostics = board.of(root, path).flatMap((finding) => {
-      const line = lines ? anchorLine(lines, finding) : (finding.line ?? 1) - 1;
-      return line === null ? [] : [toDiagnostic(finding, run, line, lines)];
-    });
-    void connection.sendNotification(PublishDiagnosticsNotification.type, { uri, diagnostics });
+  const send = (file: string, diagnostics: Diagnostic[]): void => {
+    if (isOver) return;
+    const { uri, version } = open.get(file) ?? { uri: pathToFileURL(file).toString() };
+    connection
+      .sendNotification(PublishDiagnosticsNotification.type, {
+        uri,
+        diagnostics,
+        ...(version === undefined ? {} : { version }),
+      })
+      .catch(() => socket.terminate());
   };
-  const publishUri = (uri: string): void => {
-    if (!uri.startsWith("file:")) return;
-    const file = fileURLToPath(uri);
-    for (const root of roots) {
-      const path = relative(root, file);
-      if (!path.startsWith("..")) publish(root, path.split(sep).join("/"));
+  const publishIn = ({ shown, root }: Folder, path: string): void => {
+    const file = join(shown, path);
+    send(file, diagnosticsOf(board.of(root, path), board.run(root) ?? "", open.get(file)?.lines));
+  };
+  const publish = (root: string, path: string): void => {
+    for (const folder of folders) if (folder.root === root) publishIn(folder, path);
+  };
+  const publishFile = (file: string): void => {
+    for (const folder of folders) {
+      const path = pathBelow(folder.shown, file);
+      if (path !== null) publishIn(folder, path);
     }
+  };
+  const take = (uri: string, version: number, text: string): void => {
+    const file = pathOfUri(uri);
+    if (file === null) return;
+    open.set(file, { uri, version, lines: text.split(/\r?\n/) });
+    publishFile(file);
+  };
+  const publishAll = async (folder: Folder): Promise<void> => {
+    // After a restart the board is empty, but the log of the newest review is there.
+    if (board.run(folder.root) === null) {
+      const events = await newestReview(folder.root).catch(() => []);
+      if (board.run(folder.root) === null) for (const event of events) board.take(event);
+    }
+    if (folders.includes(folder)) for (const path of board.paths(folder.root)) publishIn(folder, path);
+  };
+  const foldersOf = async (named: readonly { readonly uri: string }[]): Promise<readonly Folder[]> => {
+    const found = named.map(async ({ uri }): Promise<readonly Folder[]> => {
+      const shown = pathOfUri(uri);
+      const [root] = shown === null ? [] : await realRoots([shown]);
+      return shown === null || root === undefined ? [] : [{ shown, root }];
+    });
+    return (await Promise.all(found)).flat();
   };
 
   connection.onRequest(InitializeRequest.type, async (params) => {
-    const folders = params.workspaceFolders ?? (params.rootUri ? [{ uri: params.rootUri }] : []);
-    roots = await realRoots(folders.filter(({ uri }) => uri.startsWith("file:")).map(({ uri }) => fileURLToPath(uri)));
-    return { capabilities: { textDocumentSync: TextDocumentSyncKind.Full }, serverInfo: { name: "Podium" } };
+    folders = await foldersOf(params.workspaceFolders ?? (params.rootUri ? [{ uri: params.rootUri }] : []));
+    return {
+      capabilities: {
+        textDocumentSync: TextDocumentSyncKind.Full,
+        workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
+      },
+      serverInfo: { name: "Podium" },
+    };
   });
   connection.onNotification(InitializedNotification.type, async () => {
-    for (const root of roots) {
-      // After a restart the board is empty, but the log of the newest review is there.
-      if (board.run(root) === null) {
-        const events = await newestReview(root).catch(() => []);
-        if (board.run(root) === null) for (const event of events) board.take(event);
-      }
-      for (const path of board.paths(root)) publish(root, path);
-    }
+    for (const folder of folders) await publishAll(folder);
   });
-  connection.onNotification(DidOpenTextDocumentNotification.type, ({ textDocument }) => {
-    open.set(textDocument.uri, textDocument.text.split(/\r?\n/));
-    publishUri(textDocument.uri);
+  connection.onNotification(DidChangeWorkspaceFoldersNotification.type, async ({ event }) => {
+    const removed = new Set(event.removed.map(({ uri }) => pathOfUri(uri)));
+    const gone = folders.filter(({ shown }) => removed.has(shown));
+    folders = folders.filter((folder) => !gone.includes(folder));
+    for (const { shown, root } of gone) for (const path of board.paths(root)) send(join(shown, path), []);
+    const added = await foldersOf(event.added);
+    folders = [...folders, ...added];
+    for (const folder of added) await publishAll(folder);
   });
+  connection.onNotification(DidOpenTextDocumentNotification.type, ({ textDocument: { uri, version, text } }) =>
+    take(uri, version, text),
+  );
   connection.onNotification(DidChangeTextDocumentNotification.type, ({ textDocument, contentChanges }) => {
     const last = contentChanges.at(-1);
-    if (last) open.set(textDocument.uri, last.text.split(/\r?\n/));
-    publishUri(textDocument.uri);
+    if (last) take(textDocument.uri, textDocument.version, last.text);
   });
   connection.onNotification(DidCloseTextDocumentNotification.type, ({ textDocument }) => {
-    open.delete(textDocument.uri);
+    const file = pathOfUri(textDocument.uri);
+    // What stands in the file counts again, not what was typed and thrown away.
+    if (file !== null && open.delete(file)) publishFile(file);
   });
   connection.onRequest(ShutdownRequest.type, () => undefined);
   connection.onNotification(ExitNotification.type, () => socket.close());
   const unsubscribe = board.onChange(publish);
-  socket.once("close", () => {
+  const end = (): void => {
+    isOver = true;
     unsubscribe();
+  };
+  connection.onClose(end);
+  socket.once("close", () => {
+    end();
     connection.dispose();
     stream.destroy();
   });
