@@ -25,6 +25,7 @@ const Chunk = z.looseObject({
       prompt_tokens_details: z.looseObject({ cached_tokens: z.number().nullish() }).nullish(),
     })
     .nullish(),
+  system_fingerprint: z.string().nullish(),
   error: z.unknown().optional(),
 });
 
@@ -32,6 +33,8 @@ export interface ChunkParts {
   readonly thinking: string;
   readonly text: string;
   readonly finish: string | null;
+  /** What the server says it is; null = nothing. */
+  readonly fingerprint: string | null;
   readonly usage: { readonly in: number; readonly out: number; readonly cached: number } | null;
 }
 
@@ -50,6 +53,7 @@ export function readChunk(data: string, host: string, model: string): ChunkParts
     thinking: delta?.reasoning ?? delta?.reasoning_content ?? "",
     text: delta?.content ?? "",
     finish: choice?.finish_reason ?? null,
+    fingerprint: chunk.system_fingerprint ?? null,
     usage: usage
       ? {
           in: Math.round(usage.prompt_tokens ?? 0),

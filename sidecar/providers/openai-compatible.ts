@@ -17,6 +17,8 @@ export interface OpenAiWireOptions {
   readonly clock: Clock;
   /** The ids the server lists now; asked before the first send, because a name may be an order to download. */
   readonly listed: (signal: AbortSignal) => Promise<readonly string[]>;
+  /** Learns what the server says it is. */
+  readonly fingerprint: (text: string) => void;
 }
 
 /** The request body: unset fields are absent, never null; no seed, no tools. */
@@ -112,7 +114,11 @@ class Answer {
 }
 
 /** The stream up to `[DONE]`, folded into `answer` on its way. */
-async function* chatParts(incoming: Incoming, answer: Answer, id: string): AsyncGenerator<ModelPart> {
+async function* chatParts(
+  incoming: Incoming,
+  answer: Answer,
+  { id, fingerprint }: OpenAiWireOptions,
+): AsyncGenerator<ModelPart> {
   for await (const item of sse(incoming.body, incoming.host)) {
     if ("comment" in item) {
       const progress = readKeepalive(item.comment);
@@ -122,6 +128,7 @@ async function* chatParts(incoming: Incoming, answer: Answer, id: string): Async
     if (item.data === "[DONE]") return;
     const chunk = readChunk(item.data, incoming.host, id);
     answer.add(chunk);
+    if (chunk.fingerprint !== null) fingerprint(chunk.fingerprint);
     if (chunk.thinking !== "") yield { type: "thinking", text: chunk.thinking };
     if (chunk.text !== "") yield { type: "text", text: chunk.text };
   }
@@ -151,7 +158,7 @@ export function openAiWire(options: OpenAiWireOptions): Wire {
     await requireStream(incoming, id);
     const answer = new Answer(clock);
     answer.open();
-    yield* chatParts(incoming, answer, id);
+    yield* chatParts(incoming, answer, options);
     yield answer.end(request, ref, host);
   };
 }

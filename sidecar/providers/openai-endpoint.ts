@@ -58,6 +58,8 @@ const yes = (value: boolean | null | undefined) =>
   value === undefined || value === null ? "unknown" : value ? "yes" : "no";
 const whole = (value: number | null | undefined) => (typeof value === "number" && value > 0 ? Math.round(value) : null);
 
+const versionOf = (version: string | null): { readonly version?: string } => (version === null ? {} : { version });
+
 /** A server that speaks /v1/chat/completions. */
 class OpenAiEndpoint implements Endpoint {
   readonly url: string;
@@ -66,6 +68,7 @@ class OpenAiEndpoint implements Endpoint {
   readonly #options: EndpointOptions;
   readonly #evidence = new Evidence();
   #listed: readonly Listed[] | null = null;
+  #version: string | null = null;
 
   constructor(options: EndpointOptions, flavour: OpenAiFlavour) {
     this.#options = options;
@@ -87,7 +90,7 @@ class OpenAiEndpoint implements Endpoint {
       const judged = this.#evidence.state(chat, `${this.url} runs but lists no model; load one there.`);
       return {
         ...base,
-        ...(health?.version ? { version: health.version } : {}),
+        ...versionOf(health?.version ?? this.#version),
         ...(unwell(health, this.url) ?? judged),
         models,
       };
@@ -120,6 +123,10 @@ class OpenAiEndpoint implements Endpoint {
         const listed =
           known ?? (await this.#list(soonOf(signal)).catch((error: unknown) => notInTime(error, signal, this.url)));
         return listed.map((model) => model.id);
+      },
+      fingerprint: (text) => {
+        // mlx_lm names its version nowhere else: `0.32.2-0.32.4-<platform>…`.
+        if (this.flavour === "mlx_lm") this.#version = /^\d+(\.\d+)+/.exec(text)?.[0] ?? this.#version;
       },
     });
     return clocked(wire, { ref, clock, ended: this.#evidence.ended, ...(deadlines ? { deadlines } : {}) });

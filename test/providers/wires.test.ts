@@ -1,6 +1,7 @@
+import assert from "node:assert/strict";
 import { discover } from "../../sidecar/providers/discover.ts";
 import { createTransport } from "../../sidecar/providers/transport.ts";
-import { type LanguageModelSubject, languageModelContract } from "../contracts/language-model.ts";
+import { collect, type LanguageModelSubject, languageModelContract, request } from "../contracts/language-model.ts";
 import { fakeMlx } from "../support/fake-mlx.ts";
 import type { FakeServer } from "../support/fake-model-server.ts";
 import { fakeOllama } from "../support/fake-ollama.ts";
@@ -46,4 +47,30 @@ languageModelContract({
   start: async (answers) => subject(await fakeMlx({ answers, serverHeader: "llama.cpp", health: null }), "fake/mlx-1b"),
   skipScripted: null,
   midStreamError: "truncated_stream",
+});
+
+describe("what a server is", () => {
+  it("is learnt of mlx_lm from its first answer", async () => {
+    const server = await fakeMlx({ answers: () => "hello" });
+    const transport = createTransport({ network: "local" });
+    try {
+      const [endpoint] = await discover({
+        servers: [server.url],
+        extra: [],
+        detect: false,
+        transport,
+        clock: realClock,
+      });
+      assert.ok(endpoint);
+      const look = () => endpoint.look(new AbortController().signal);
+      const info = await look();
+      assert.equal(info.version, undefined);
+      const id = info.models[0]?.ref.replace(/^[^/]*\//, "") ?? "";
+      await collect(endpoint.model(id), request("hi"));
+      assert.equal((await look()).version, "0.32.2");
+    } finally {
+      await transport.close();
+      await server.close();
+    }
+  });
 });
