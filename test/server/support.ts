@@ -5,7 +5,7 @@ import { type Build, type HubRecord, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION } fr
 import type { Handlers, Streams } from "../../sidecar/server/caller.ts";
 import { type Doors, type DoorsHost, openDoors } from "../../sidecar/server/doors.ts";
 
-export const build: Build = { version: "1.2.3", builtAt: "2026-01-01T00:00:00.000Z", channel: "dev" };
+const build: Build = { version: "1.2.3", builtAt: "2026-01-01T00:00:00.000Z", channel: "dev" };
 export const secrets = { token: "right-token-of-this-hub", human: "right-human-secret" };
 
 /** Handlers that only say that they were reached, as `called`. */
@@ -39,7 +39,7 @@ export const openTestDoors = (parts: Partial<DoorsHost> & Pick<DoorsHost, "handl
     ...parts,
   });
 
-export const introduction: Introduction = {
+const introduction: Introduction = {
   client: "test",
   build,
   scopes: ["read", "run", "admin"],
@@ -49,7 +49,7 @@ export const introduction: Introduction = {
 };
 
 /** What `hub.json` would say about these doors. */
-export const recordOf = (doors: Doors): HubRecord => ({
+const recordOf = (doors: Doors): HubRecord => ({
   port: doors.port,
   ...secrets,
   build,
@@ -63,10 +63,8 @@ export const connect = (doors: Doors, changes: Partial<Introduction> = {}): Prom
   HubClient.connect(recordOf(doors), { ...introduction, ...changes });
 
 /** A bare socket with the right token. */
-export async function openSocket(port: number, path = "/ws"): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, {
-    headers: { authorization: `Bearer ${secrets.token}` },
-  });
+export async function openSocket(port: number, path = "/ws", token = secrets.token): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` } });
   await once(socket, "open");
   return socket;
 }
