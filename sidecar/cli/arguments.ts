@@ -19,8 +19,8 @@ const options = {
   quiet: { type: "boolean" },
   "require-model": { type: "boolean" },
   "allow-degraded": { type: "boolean" },
-  input: { type: "string", multiple: true, short: "i" },
-  "input-file": { type: "string" },
+  i: { type: "string", multiple: true, short: "i" },
+  input: { type: "string" },
   staged: { type: "boolean" },
   working: { type: "boolean" },
   branch: { type: "boolean" },
@@ -36,9 +36,9 @@ const options = {
   skip: { type: "boolean" },
   all: { type: "boolean" },
   limit: { type: "string" },
+  before: { type: "string" },
   now: { type: "boolean" },
   rebuild: { type: "boolean" },
-  refresh: { type: "boolean" },
   follow: { type: "string" },
 } as const;
 
@@ -56,6 +56,8 @@ export interface Invocation {
   readonly onAsk: "fail" | "wait" | "deny";
   readonly failOn: FailOn;
   readonly timeoutMs: number | null;
+  /** Rows of a list, 1 to 500. */
+  readonly limit: number | null;
   readonly budget: { readonly tokens?: number; readonly minutes?: number };
   readonly roles: Readonly<Record<string, string>>;
   readonly network: "local" | "lan" | "cloud" | null;
@@ -81,24 +83,30 @@ function pairs(flag: string, values: readonly string[]): Record<string, string> 
   return Object.fromEntries(
     values.map((pair) => {
       const at = pair.indexOf("=");
-      if (at < 1) throw new PodiumError("usage", `--${flag} takes name=value, not ${pair}.`);
+      if (at < 1) throw new PodiumError("usage", `${flag} takes name=value, not ${pair}.`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
 }
 
+function limitOf(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const limit = Number(value);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 500)
+    throw new PodiumError("usage", `--limit takes a whole number from 1 to 500, not ${value}.`);
+  return limit;
+}
+
+/** `tokens=50k,minutes=5,usd=1`. A price is read, and never reached: no server that Podium knows has one. */
 function budgetOf(value: string | undefined): Invocation["budget"] {
   if (value === undefined) return {};
-  const parts = pairs("budget", value.split(","));
-  const number = (name: string): number | undefined => {
-    const text = parts[name];
-    if (text === undefined) return undefined;
+  const parts = Object.entries(pairs("--budget", value.split(","))).map(([name, text]) => {
     const amount = Number(text.replace(/k$/, "000"));
-    if (!(amount > 0)) throw new PodiumError("usage", `--budget ${name} takes a positive number, not ${text}.`);
-    return amount;
-  };
-  const tokens = number("tokens");
-  const minutes = number("minutes");
+    if (!["tokens", "minutes", "usd"].includes(name) || !(amount > 0) || (name === "tokens" && amount % 1 !== 0))
+      throw new PodiumError("usage", `--budget takes tokens=, minutes= and usd= with positive numbers, not ${value}.`);
+    return [name, amount] as const;
+  });
+  const { tokens, minutes } = Object.fromEntries(parts);
   return { ...(tokens === undefined ? {} : { tokens }), ...(minutes === undefined ? {} : { minutes }) };
 }
 
@@ -109,9 +117,11 @@ export function parseInvocation(argv: readonly string[]): Invocation {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (error) {
     const sentence = error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error);
-    throw new PodiumError("usage", `${sentence}. See: podium --help`);
+    throw new PodiumError("usage", `${sentence.replace(/\.$/, "")}; see podium --help.`);
   }
   const { values, positionals } = parsed;
+  if (values.data !== undefined && !values.embedded)
+    throw new PodiumError("usage", "--data goes with --embedded; without it, PODIUM_HOME names the data directory.");
   return {
     words: positionals,
     values,
@@ -119,8 +129,9 @@ export function parseInvocation(argv: readonly string[]): Invocation {
     onAsk: choose("on-ask", values["on-ask"], ["fail", "wait", "deny"], "fail"),
     failOn: choose("fail-on", values["fail-on"], ["high", "medium", "none"], "high"),
     timeoutMs: duration(values.timeout),
+    limit: limitOf(values.limit),
     budget: budgetOf(values.budget),
-    roles: pairs("model", values.model ?? []),
+    roles: pairs("--model", values.model ?? []),
     network:
       values.network === undefined
         ? null
@@ -128,9 +139,13 @@ export function parseInvocation(argv: readonly string[]): Invocation {
   };
 }
 
+/** What a command line that may not even parse asked for, so that its error comes in that format. */
+export const wantsJson = (argv: readonly string[]): boolean =>
+  argv.some((word, at) => word === "--format=json" || (word === "json" && argv[at - 1] === "--format"));
+
 /** Inputs of `run`: `-i k=v` (JSON if it parses, else text). */
 export function inputsOf(invocation: Invocation): Record<string, unknown> {
-  const given = pairs("input", invocation.values.input ?? []);
+  const given = pairs("-i", invocation.values.i ?? []);
   return Object.fromEntries(Object.entries(given).map(([key, text]) => [key, jsonOrText(text)]));
 }
 

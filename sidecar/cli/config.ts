@@ -6,7 +6,7 @@ import type { CliContext } from "./context.ts";
 
 /** `config ls | get KEY | set KEY VALUE` over settings.json of the data directory; needs no hub. */
 export async function configCommand(context: CliContext, keys: readonly SettingKey[]): Promise<number> {
-  const [, verb = "ls", name, value] = context.invocation.words;
+  const [, verb, name, value] = context.invocation.words;
   const file = readSettingsFile(context.home);
   const print = (object: object, text: string): number => {
     context.stdout(context.invocation.format === "text" ? `${text}\n` : `${JSON.stringify(object)}\n`);
@@ -21,12 +21,16 @@ export async function configCommand(context: CliContext, keys: readonly SettingK
         .join("\n"),
     );
   }
+  if (verb !== "get" && verb !== "set")
+    throw new PodiumError(
+      "usage",
+      `podium config takes ls, get KEY and set KEY VALUE${verb === undefined ? "" : `, not ${verb}`}.`,
+    );
   const key = keys.find((candidate) => candidate === name);
   if (key === undefined)
     throw new PodiumError("usage", `There is no setting ${name ?? ""}. There are: ${keys.join(", ")}.`);
   if (verb === "get") return print({ [key]: file.values[key] }, JSON.stringify(file.values[key]));
-  if (verb !== "set" || value === undefined)
-    throw new PodiumError("usage", "podium config takes: ls, get KEY, set KEY VALUE.");
+  if (value === undefined) throw new PodiumError("usage", `podium config set ${key} takes a value.`);
   const parsed = settings[key].safeParse(jsonOrText(value));
   if (!parsed.success)
     throw new PodiumError("invalid_input", `${key}: ${parsed.error.issues[0]?.message ?? "not valid"}`);

@@ -23,16 +23,24 @@ const usageCodes: ReadonlySet<ErrorCode> = new Set([
   "model_missing",
 ]);
 
+/** Podium cannot start or be reached, or there is no model. */
+const noHubCodes: ReadonlySet<ErrorCode> = new Set([
+  "no_hub",
+  "hub_incompatible",
+  "node_too_old",
+  "data_unreadable",
+  "data_corrupt",
+  "data_newer",
+  "data_in_use",
+  "storage",
+  "port_taken",
+  "provider_unavailable",
+]);
+
 /** Exit code of an error that came before a run: 2 = the command line, 5 = no hub or no model, 4 = anything else. */
 export function exitOfError(error: PodiumError): number {
   if (usageCodes.has(error.code)) return 2;
-  if (
-    ["no_hub", "hub_incompatible", "node_too_old", "provider_unavailable", "data_unreadable", "data_in_use"].includes(
-      error.code,
-    )
-  )
-    return 5;
-  return 4;
+  return noHubCodes.has(error.code) ? 5 : 4;
 }
 
 /** The run's own exit code, then the gate over findings, then `--require-model`. */

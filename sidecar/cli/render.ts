@@ -1,7 +1,7 @@
 import type { ModelsResult } from "../protocol/models.ts";
-import type { CheckResult, DoctorResult, RunResult, RunRow, RunShow } from "../protocol/results.ts";
+import type { CheckResult, DoctorResult, RunResult, RunShow, RunsResult } from "../protocol/results.ts";
 import { AskResult, ReviewResult } from "../protocol/review.ts";
-import { type Style, seconds, table, visible } from "./text.ts";
+import { fit, type Style, seconds, table, visible } from "./text.ts";
 
 const place = (path: string, line: number | null, endLine: number | null): string =>
   line === null ? path : endLine !== null && endLine !== line ? `${path}:${line}-${endLine}` : `${path}:${line}`;
@@ -89,9 +89,10 @@ export function renderRun(result: RunResult, style: Style): string {
   ].join("\n");
 }
 
-export function renderRuns(rows: readonly RunRow[]): string {
+/** `width` = characters of a line; null = as wide as it gets. */
+export function renderRuns({ runs: rows, next }: RunsResult, width: number | null): string {
   if (rows.length === 0) return "No runs yet.";
-  return table([
+  const listed = table([
     ["run", "workflow", "status", "started", "took", "about"],
     ...rows.map((row) => [
       row.run,
@@ -102,6 +103,8 @@ export function renderRuns(rows: readonly RunRow[]): string {
       visible((row.title ?? "").slice(0, 60)),
     ]),
   ]);
+  const older = next === undefined ? [] : [`older ones: podium runs ls --before ${next}`];
+  return [...listed.split("\n").map((line) => fit(line, width)), ...older].join("\n");
 }
 
 export function renderShow(show: RunShow, style: Style): string {
@@ -130,12 +133,12 @@ export function renderShow(show: RunShow, style: Style): string {
   ].join("\n");
 }
 
-export function renderModels(models: ModelsResult): string {
+export function renderModels(models: ModelsResult, width: number | null): string {
   const rows = models.endpoints.flatMap((endpoint) => [
-    [endpoint.flavour, endpoint.url, `${endpoint.state}${endpoint.detail ? ` (${endpoint.detail})` : ""}`, "", ""],
+    [endpoint.flavour, endpoint.url, endpoint.state, "", ""],
     ...endpoint.models.map((model) => [
       "",
-      model.ref,
+      visible(model.ref),
       model.loaded ? "loaded" : model.remote ? "elsewhere" : "installed",
       model.context.allocated === null
         ? `${model.context.trained ?? "?"}`
@@ -143,25 +146,26 @@ export function renderModels(models: ModelsResult): string {
       model.roles.join(", "),
     ]),
   ]);
+  const details = models.endpoints.flatMap(({ url, detail }) => (detail === undefined ? [] : [`${url}: ${detail}`]));
   const stopped = (models.installed ?? []).map(
     ({ flavour, start }) => `${flavour} is installed, not running. Start it with: ${start}`,
   );
-  if (rows.length === 0)
-    return [
-      ...stopped,
-      "No model server answers on this machine.",
-      ...(stopped.length === 0
-        ? ["Install Ollama or mlx-lm, then pull a model, for example: ollama pull qwen2.5-coder"]
-        : []),
-    ].join("\n");
-  return [table([["server", "model", "state", "context", "roles"], ...rows]), ...stopped].join("\n");
+  const listed = table([["server", "model", "state", "context", "roles"], ...rows]);
+  const nobody = models.endpoints.some(({ state }) => state === "answers")
+    ? []
+    : [
+        "No model server answers on this machine.",
+        ...(stopped.length > 0 ? [] : ["Install Ollama or mlx-lm, then pull a model: ollama pull qwen2.5-coder:7b"]),
+      ];
+  const shown = rows.length === 0 ? [] : listed.split("\n").map((line) => fit(line, width));
+  return [...shown, ...details.map(visible), ...stopped, ...nobody].join("\n");
 }
 
 export const renderDoctor = (result: DoctorResult, style: Style): string =>
   result.checks
     .map(
       (check) =>
-        `${check.ok ? style.green("✓") : style.red("✗")} ${check.id}: ${check.message}${check.fix ? `\n    ${check.fix}` : ""}`,
+        `${check.ok ? style.green("✓") : style.red("✗")} ${check.id}: ${visible(check.message)}${check.fix ? `\n    ${check.fix}` : ""}`,
     )
     .join("\n");
 

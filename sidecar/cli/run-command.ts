@@ -1,24 +1,26 @@
+import { resolve } from "node:path";
 import { PodiumError } from "../protocol/errors.ts";
 import type { JsonObject } from "../protocol/json.ts";
-import { JsonObject as JsonObjectSchema } from "../protocol/json.ts";
 import type { RunShow } from "../protocol/results.ts";
+import { AskResult } from "../protocol/review.ts";
 import type { PartialRunSettings } from "../server/handlers.ts";
-import { type CliContext, workspaceRoot } from "./context.ts";
+import { type CliContext, serversOf, word, workspaceRoot } from "./context.ts";
 import { exitOfRun } from "./exit.ts";
 import { follow } from "./follow.ts";
 import { createProgress, type Progress, silentProgress } from "./progress.ts";
 import { renderRun } from "./render.ts";
 import type { Session } from "./session.ts";
+import { visible } from "./text.ts";
 
 /** What one command line sets for its own run. */
 function settingsOf(context: CliContext): PartialRunSettings {
   const { invocation } = context;
-  const required = requiresModel(context);
+  const servers = serversOf(context);
   return {
     ...(Object.keys(invocation.roles).length > 0 ? { roles: { ...invocation.roles } } : {}),
-    ...(invocation.values.server ? { servers: invocation.values.server } : {}),
+    ...(servers === null ? {} : { servers: [...servers] }),
     ...(invocation.network === null ? {} : { network: invocation.network }),
-    ...(required ? { requireModel: true } : {}),
+    ...(requiresModel(context) ? { requireModel: true } : {}),
     ...(Object.keys(invocation.budget).length > 0 ? { budget: invocation.budget } : {}),
   };
 }
@@ -36,46 +38,55 @@ function progressOf(context: CliContext): Progress {
     tty: context.stderrTty,
     columns: context.columns,
     now: Date.now,
-    style: context.style,
+    style: context.progressStyle,
   });
 }
 
+/** A workflow's name as it is, a file as its absolute path. */
+export const workflowName = ({ cwd }: CliContext, written: string): string =>
+  /[\\/]|\.ya?ml$/.test(written) ? resolve(cwd, written) : written;
+
+/** The inputs of `ask`: the question, and with `--follow` the answer of an earlier run. */
+export async function askInput(context: CliContext, session: Session): Promise<JsonObject> {
+  word(context, 1, "The question");
+  const question = context.invocation.words.slice(1).join(" ");
+  const { follow: earlier } = context.invocation.values;
+  if (earlier === undefined) return { question };
+  const answer = AskResult.safeParse((await session.request("run.get", { run: earlier })).result);
+  if (!answer.success) throw new PodiumError("invalid_input", `${earlier} has no answer to follow up; ask without it.`);
+  return { question, previous: answer.data.text };
+}
+
 /** Starts a run and follows it; prints the result and resolves with the exit code. */
-export async function runWorkflow(context: CliContext, workflow: string, input: JsonObject): Promise<number> {
+export async function runWorkflow(
+  context: CliContext,
+  workflow: string,
+  inputOf: (session: Session) => Promise<JsonObject>,
+): Promise<number> {
   const root = workspaceRoot(context.invocation, context.cwd);
   const session = await context.open();
-  const { run } = await session.request("run.start", {
-    workflow,
-    input: JsonObjectSchema.parse(input),
-    root,
-    settings: settingsOf(context),
-  });
-  if (context.invocation.values.detach) {
-    context.stdout(context.invocation.format === "json" ? `${JSON.stringify({ run })}\n` : `${run}\n`);
-    await session.close();
+  try {
+    const input = await inputOf(session);
+    const { run } = await session.request("run.start", { workflow, input, root, settings: settingsOf(context) });
+    if (!context.invocation.values.detach) return await followToEnd(context, session, run);
+    context.stdout(context.invocation.format === "text" ? `${run}\n` : `${JSON.stringify({ run })}\n`);
     return 0;
+  } finally {
+    await session.close();
   }
-  return await followToEnd(context, session, run);
 }
 
 /** Follows a started run to its end, prints it in the asked format, and resolves with the exit code. */
 export async function followToEnd(context: CliContext, first: Session, run: string): Promise<number> {
   const { invocation } = context;
   let session = first;
-  let interrupted = false;
-  let expired = false;
-  const cancel = (): void => {
+  let cause: "interrupt" | "timeout" | null = null;
+  const cancel = (why: "interrupt" | "timeout"): void => {
+    cause ??= why;
     session.request("run.cancel", { run }).catch(() => undefined);
   };
-  const forget = context.onInterrupt(() => {
-    interrupted = true;
-    cancel();
-  });
-  const expire = (): void => {
-    expired = true;
-    cancel();
-  };
-  const timer = invocation.timeoutMs === null ? null : setTimeout(expire, invocation.timeoutMs);
+  const forget = context.onInterrupt(() => cancel("interrupt"));
+  const timer = invocation.timeoutMs === null ? null : setTimeout(() => cancel("timeout"), invocation.timeoutMs);
   try {
     const followed = await follow(session, run, {
       onAsk: invocation.onAsk,
@@ -87,14 +98,8 @@ export async function followToEnd(context: CliContext, first: Session, run: stri
       },
     });
     session = followed.session;
-    const { show } = followed;
-    await print(context, session, show);
-    for (const wait of show.waits) context.stderr(`waits for you: ${wait.title ?? wait.kind}\n  ${wait.answerWith}\n`);
-    if (expired) context.stderr(`deadline: the run was cancelled after --timeout ${invocation.values.timeout}\n`);
-    else if (show.error)
-      context.stderr(`${show.error.code}: ${show.error.message}${show.error.cause ? ` (${show.error.cause})` : ""}\n`);
-    if (interrupted) return 130;
-    return expired ? 4 : exitOfRun(show, invocation.failOn, requiresModel(context));
+    await print(context, session, ended(context, followed.show, cause));
+    return ended(context, followed.show, cause).exit;
   } finally {
     forget();
     if (timer) clearTimeout(timer);
@@ -102,46 +107,51 @@ export async function followToEnd(context: CliContext, first: Session, run: stri
   }
 }
 
-async function print(context: CliContext, session: Session, show: RunShow): Promise<void> {
-  const { invocation, style } = context;
-  if (show.degraded)
-    context.stderr(`No model answered: this result comes from search and rules alone. To have a model: ${modelHint}\n`);
-  if (invocation.format === "jsonl") {
-    context.stdout((await session.request("run.export", { run: show.run })).jsonl);
-    return;
+/** The result with the exit code of this command line, and its timeout as the cause. */
+function ended(context: CliContext, show: RunShow, cause: "interrupt" | "timeout" | null): RunShow {
+  const { invocation } = context;
+  if (show.status === "cancelled" && cause === "timeout") {
+    const message = `The run did not end within --timeout ${invocation.values.timeout} and was cancelled; allow it more time.`;
+    return { ...show, exit: 4, error: { code: "deadline", message, retryable: false } };
   }
-  if (invocation.format === "json") {
-    const { steps: _steps, trace: _trace, ...result } = show;
-    context.stdout(
-      `${JSON.stringify({ ...result, exit: exitOfRun(show, invocation.failOn, requiresModel(context)) })}\n`,
-    );
-    return;
-  }
-  context.stdout(`${renderRun(show, style)}\n`);
+  return { ...show, exit: exitOfRun(show, invocation.failOn, requiresModel(context)) };
 }
 
-/** The one command that would give a machine without models one. */
-const modelHint = "ollama pull qwen2.5-coder:7b";
+/** Says that a run is over and prints it. */
+export async function printEnded(context: CliContext, session: Session, run: string): Promise<number> {
+  const show = await session.request("run.get", { run });
+  await print(context, session, show);
+  context.stderr(`The run has ended: ${show.status}.\n`);
+  return 0;
+}
 
-/** The inputs of `review` from its flags. */
-export async function reviewInput(context: CliContext): Promise<JsonObject> {
-  const { values, words } = context.invocation;
-  const base = words[1];
-  const chosen = [
-    values.staged,
-    values.working,
-    values.branch,
-    values.range !== undefined,
-    values.patch !== undefined,
-  ].filter(Boolean).length;
-  if (chosen > 1) throw new PodiumError("usage", "Choose one of --staged, --working, --branch, --range and --patch.");
-  const depth = values.depth === undefined ? {} : { depth: values.depth };
-  if (values.patch !== undefined) {
-    if (values.patch !== "-")
-      throw new PodiumError("usage", "--patch reads from stdin: podium review --patch - < change.patch");
-    return { scope: "patch", patch: await context.stdin(), ...depth };
-  }
-  if (values.range !== undefined) return { scope: "range", range: values.range, ...depth };
-  if (values.branch) return { scope: "branch", ...(base === undefined ? {} : { base }), ...depth };
-  return { scope: values.working ? "working" : "staged", ...depth };
+async function print(context: CliContext, session: Session, show: RunShow): Promise<void> {
+  const { format } = context.invocation;
+  if (format === "jsonl") context.stdout((await session.request("run.export", { run: show.run })).jsonl);
+  else if (format === "json") {
+    const { steps: _steps, trace: _trace, ...result } = show;
+    context.stdout(`${JSON.stringify(result)}\n`);
+  } else context.stdout(`${renderRun(show, context.style)}\n`);
+  await explain(context, session, show);
+}
+
+/** What a person should know beside the result, on stderr. */
+async function explain(context: CliContext, session: Session, show: RunShow): Promise<void> {
+  const say = (line: string): void => context.stderr(`${visible(line)}\n`);
+  if (show.degraded) say(await whyDegraded(context, session));
+  const { where } = session;
+  for (const wait of show.waits) say(`waits for you: ${wait.title ?? wait.kind}\n  ${wait.answerWith}${where}`);
+  if (show.status === "parked" && show.waits.length === 0)
+    say(`${show.run} waits (${show.reason ?? "paused"}); go on with: podium runs resume ${show.run}${where}`);
+  if (show.error) say(`${show.error.code}: ${show.error.message}${show.error.cause ? ` (${show.error.cause})` : ""}`);
+}
+
+/** One line: why no model answered, and the one command that would give this machine one. */
+async function whyDegraded(context: CliContext, session: Session): Promise<string> {
+  const servers = serversOf(context);
+  const models = await session.request("model.list", servers === null ? {} : { servers: [...servers] });
+  const silent = models.endpoints.filter(({ state }) => state !== "answers").flatMap(({ detail }) => detail ?? []);
+  const why = silent.length === 0 ? "" : ` (${silent.map((text) => text.replace(/\.$/, "")).join("; ")})`;
+  const start = models.installed?.[0]?.start ?? "ollama pull qwen2.5-coder:7b";
+  return `No model answered${why}: this result comes from search and rules alone. To have a model: ${start}`;
 }

@@ -1,8 +1,11 @@
+import type { HubClient } from "../client/client.ts";
 import type { Item, ParamsInput, Result, StreamMethod } from "../protocol/methods.ts";
 import type { PlainMethod } from "../server/dispatch.ts";
 
 /** One way to talk to a hub: over its socket, or in this very process (`--embedded`). */
 export interface Session {
+  /** What another command line needs to come to the same runs, with a space before it; empty for the usual place. */
+  readonly where: string;
   request<M extends PlainMethod>(method: M, params: ParamsInput<M>): Promise<Result<M>>;
   watch<M extends StreamMethod>(
     method: M,
@@ -13,3 +16,11 @@ export interface Session {
   onClose(listener: () => void): void;
   close(): Promise<void>;
 }
+
+export const attached = (client: HubClient, where = ""): Session => ({
+  where,
+  request: (method, params) => client.request(method, params),
+  watch: (method, params, onItem) => client.watch(method, params, onItem),
+  onClose: (listener) => client.onClose(listener),
+  close: async () => client.close(),
+});

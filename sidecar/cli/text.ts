@@ -41,6 +41,10 @@ export function table(rows: readonly (readonly string[])[], numeric: ReadonlySet
     .join("\n");
 }
 
+/** A line no wider than the terminal; what is cut ends in an ellipsis. */
+export const fit = (line: string, width: number | null): string =>
+  width === null || line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+
 export const seconds = (ms: number | null): string =>
   ms === null ? "?" : ms === 0 ? "·" : ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
 

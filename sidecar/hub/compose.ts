@@ -111,7 +111,8 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     const running = new Set(result.endpoints.map(({ flavour }) => flavour));
     return { ...result, installed: stopped.filter(({ flavour }) => !running.has(flavour)) };
   };
-  const listModels = async (refresh: boolean): Promise<ModelsResult> => withInstalled(await models.list({ refresh }));
+  const listModels = async (refresh: boolean, servers?: readonly string[]): Promise<ModelsResult> =>
+    withInstalled(await models.list({ refresh, servers: servers ?? null }));
 
   const workspace = createWorkspace({
     dataDirectory: home,

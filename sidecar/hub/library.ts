@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { isAbsolute, join, relative, sep } from "node:path";
 import { type Agent, parseAgent } from "../agents/agent.ts";
 import { checkValue } from "../graph/types.ts";
 import type { Digest } from "../ports.ts";
@@ -56,10 +56,21 @@ export function createLibrary(options: {
     ];
     return createRegistry(files, options.known, options.digest);
   };
+  /** A file that is named by its path: one of the workspace, or one of mine. */
+  const readOne = (file: string, root: string): ReturnType<Registry["find"]> => {
+    const text = readChosen(file);
+    const source = isBelow(options.home, file) ? ("mine" as const) : ("workspace" as const);
+    if (source === "workspace" && !isBelow(root, file)) {
+      const sentence = `${file} is outside the workspace folder; name its folder with --workspace, or copy it to ${join(options.home, "workflows")}.`;
+      throw new PodiumError("outside_workspace", sentence);
+    }
+    const registry = createRegistry([{ source, file, text }], options.known, options.digest);
+    return registry.find(registry.list()[0]?.name ?? "");
+  };
   return {
     list: async (roots): Promise<readonly WorkflowInfo[]> => registryOf(roots).list(),
     find: async (name, root) => {
-      const found = registryOf([root]).find(name);
+      const found = isAbsolute(name) ? readOne(name, root) : registryOf([root]).find(name);
       if (!found) {
         const names = registryOf([root])
           .list()
@@ -102,10 +113,15 @@ export function createLibrary(options: {
   };
 }
 
+function isBelow(folder: string, file: string): boolean {
+  const path = relative(realpathSync(folder), realpathSync(file));
+  return path !== "" && path.split(sep)[0] !== ".." && !isAbsolute(path);
+}
+
 function readChosen(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new PodiumError("file_missing", `${file} cannot be read.`, { cause });
+    throw new PodiumError("file_missing", `${file} cannot be read; correct the path.`, { cause });
   }
 }

@@ -32,7 +32,8 @@ export interface ModelsOptions {
 }
 
 export interface ModelsHub extends Models {
-  list(options: { readonly refresh: boolean }): Promise<ModelsResult>;
+  /** `servers` = only these, which a command named. */
+  list(options: { readonly refresh: boolean; readonly servers?: readonly string[] | null }): Promise<ModelsResult>;
   /** Called with the new list after every change; returns the way to end it. */
   subscribe(listener: (result: ModelsResult) => void): () => void;
   /** What each device does now. */
@@ -167,14 +168,15 @@ export function createModels(options: ModelsOptions): ModelsHub {
       `No model server answers, so ${ref} cannot be asked: start its server.`,
     );
   };
-  const result = (): ModelsResult => {
-    const settings = options.settings();
+  const result = (servers: readonly string[] | null = null): ModelsResult => {
+    const { roles: wanted, network } = options.settings();
+    const settings: ModelSettings = { ...among(servers), roles: wanted, network };
     const chosen: Record<string, string> = {};
     for (const role of roles) {
       const ref = resolveOrNull(role, choice(settings));
       if (ref !== null) chosen[role] = ref;
     }
-    const endpoints = learnt(found).map((endpoint) => ({
+    const endpoints = learnt(catalogOf(servers)).map((endpoint) => ({
       ...endpoint,
       models: endpoint.models.map((model) => ({ ...model, roles: roles.filter((role) => chosen[role] === model.ref) })),
     }));
@@ -215,10 +217,11 @@ export function createModels(options: ModelsOptions): ModelsHub {
       const full = { ...rest, ...constrained, contextTokens: windowTokens(chosen), keepAlive };
       return fallback(first, others).stream(full, signal);
     },
-    list: async ({ refresh }) => {
-      await (refresh ? found.refresh() : found.ready());
-      found.touch();
-      return result();
+    list: async ({ refresh, servers = null }) => {
+      const catalog = catalogOf(servers);
+      await (refresh ? catalog.refresh() : catalog.ready());
+      catalog.touch();
+      return result(servers);
     },
     subscribe: (listener) => found.subscribe(() => listener(result())),
     working: () => [...queues.values()].map((queue) => queue.state()),

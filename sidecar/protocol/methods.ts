@@ -158,7 +158,7 @@ export const methods = table({
   "model.list": {
     kind: "query",
     scope: "read",
-    params: z.object({ refresh: z.boolean().optional() }),
+    params: z.object({ refresh: z.boolean().optional(), servers: z.array(z.string()).optional() }),
     result: ModelsResult,
     rest: { verb: "get", path: "/api/v1/models" },
     maxBytes: small,

@@ -27,7 +27,7 @@ export interface HubParts {
   readonly store: RunStore;
   readonly now: () => number;
   readonly digest: Digest;
-  readonly models: { list(refresh: boolean): Promise<ModelsResult> };
+  readonly models: { list(refresh: boolean, servers?: readonly string[]): Promise<ModelsResult> };
   readonly workflows: {
     list(roots: readonly string[]): Promise<readonly WorkflowInfo[]>;
     /** Throws unknown_workflow or invalid_workflow. */
@@ -142,7 +142,7 @@ export function createHandlers(parts: HubParts): Handlers {
       assertTrusted(caller);
       return parts.workflows.check(files ?? null, caller.roots ?? []);
     },
-    "model.list": async ({ refresh }) => parts.models.list(refresh ?? false),
+    "model.list": async ({ refresh, servers }) => parts.models.list(refresh ?? false, servers),
     "review.scopes": async ({ root }, caller) => {
       assertTrusted(caller);
       return { scopes: await parts.scopes(oneOf(caller.roots, root)) };

@@ -16,6 +16,8 @@ import { until } from "../support/hub.ts";
 
 const Messages = z.array(z.object({ content: z.string() }));
 
+const build = { version: "0.0.0", builtAt: "1970-01-01T00:00:00.000Z", channel: "dev" } as const;
+
 /** A file before and after a change that plants one bug, and the line of the bug. */
 interface Planted {
   readonly path: string;
@@ -121,10 +123,9 @@ describe("a review of a change, from git to findings", function () {
     session = await openEmbedded({
       data: join(base, "data"),
       paths: buildPaths(new URL("../../sidecar/cli.ts", import.meta.url).href),
-      build: { version: "0.0.0", builtAt: "1970-01-01T00:00:00.000Z", channel: "dev" },
+      build,
       env: { PATH: process.env["PATH"], HOME: base, PODIUM_LANES: base, PODIUM_SERVERS: server.url },
-      root,
-      human: false,
+      introduction: { client: "cli", build, scopes: ["read", "run"], human: false, roots: [root], trusted: true },
       adopt: false,
     });
   });
