@@ -8,7 +8,7 @@ import { unknownOutcome } from "./unknown.ts";
 /** Crashes in a row after which an instance is not started again by itself. */
 const crashLimit = 3;
 
-/** What a place that is due gets: its start, or the events of the park that keeps it from starting. */
+/** What a place that is due gets: its start, or the events of the park, its own or the run's, that keeps it from starting. */
 type Admission =
   | { readonly type: "start"; readonly step: Step; readonly attempt: number }
   | { readonly type: "park"; readonly bodies: readonly DurableBody[] };
@@ -25,7 +25,7 @@ export function admit(
   const step = run.ports.steps.get(name);
   if (!step) {
     const detail = `There is no step ${name} here; update Podium or the workflow.`;
-    return { type: "park", bodies: [{ kind: "step-park", instance, reason: "definition_missing", detail }] };
+    return { type: "park", bodies: [{ kind: "run-park", reason: "definition_missing", detail }] };
   }
   if (cause === "crash" && place.crashes >= crashLimit) {
     const detail = `Podium stopped ${crashLimit} times in a row while this step ran; look at its log, then resume.`;

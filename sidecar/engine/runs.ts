@@ -5,7 +5,7 @@ import { PodiumError, toPodiumError } from "../protocol/errors.ts";
 import type { DurableBody, LiveEvent, RunSettings, RunStatus } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
-import { foldRun, type RunView } from "../protocol/run.ts";
+import { foldRun, isAsked, type RunView } from "../protocol/run.ts";
 import { type Answerer, answerBodies, openAsk } from "./answer.ts";
 import { Executor } from "./executor.ts";
 import { type Loaded, loadRun, readLog } from "./load.ts";
@@ -240,12 +240,11 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
           await adopt(run);
           return (await view(run)).status;
         }
-        const resumable = [...folded.steps.values()].some(
-          (step) => step.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(step.reason ?? "ask"),
+        const isResumable = [...folded.steps.values()].some(
+          (step) => step.status === "parked" && !isAsked(step.reason),
         );
-        const isHeld =
-          folded.status === "parked" && !["ask", "budget", "unsafe_unknown"].includes(folded.reason ?? "ask");
-        if (resumable || isHeld) await act(run, () => [{ kind: "run-resume", by }]);
+        const isHeld = folded.status === "parked" && !isAsked(folded.reason);
+        if (isResumable || isHeld) await act(run, () => [{ kind: "run-resume", by }]);
         return (await view(run)).status;
       }),
     answer: (run, ask, value, who) =>

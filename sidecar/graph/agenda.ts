@@ -39,7 +39,12 @@ export class Agenda {
     return map;
   }
 
-  takeReady(): Place | null {
-    return this.#ready.shift() ?? null;
+  /** The first place that may start; it stays until an event moves it on, so a start that is held back is not lost. */
+  nextReady(holds: (place: Place) => boolean): Place | null {
+    for (let place = this.#ready[0]; place; place = this.#ready[0]) {
+      if (holds(place)) return place;
+      this.#ready.shift();
+    }
+    return null;
   }
 }

@@ -1,13 +1,11 @@
 import type { ParkReason, RunEvent } from "../protocol/events.ts";
 import type { Ir } from "../protocol/ir.ts";
 import type { Json } from "../protocol/json.ts";
+import { isAsked } from "../protocol/run.ts";
 import { type Action, handedOver } from "./action.ts";
 import { Dataflow } from "./dataflow.ts";
 import type { Frame, Place, StartCause } from "./place.ts";
 import { planOf } from "./plan.ts";
-
-/** Parks that only an answer ends; the others are left by a resume. */
-const asked: ReadonlySet<ParkReason> = new Set(["ask", "budget", "unsafe_unknown"]);
 
 /**
  * `next` of ENGINE E2, kept up to date event by event, so that a step costs the same in a graph of ten and of ten thousand.
@@ -40,7 +38,10 @@ export class Schedule {
     return this.#flow.isDoomed(place);
   }
 
-  /** The next action that fits while at most `width` instances run; null when there is none now. */
+  /**
+   * The next action that fits while at most `width` instances run; null when there is none now. A start is given again until
+   * an event is applied that says what became of it.
+   */
   take(width: number): Action | null {
     if (this.ended || this.cancelled || this.paused) return null;
     const { agenda } = this.#flow;
@@ -51,13 +52,9 @@ export class Schedule {
       if (!map) break;
       this.#flow.admit(map);
     }
-    while (this.root.running < width) {
-      const place = agenda.takeReady();
-      if (!place) return null;
-      if (place.status !== "ready" || this.isDoomed(place)) continue;
-      return { type: "start", place, cause: place.cause };
-    }
-    return null;
+    if (this.root.running >= width) return null;
+    const place = agenda.nextReady((ready) => ready.status === "ready" && !this.isDoomed(ready));
+    return place && { type: "start", place, cause: place.cause };
   }
 
   /** A retry whose time has come. */
@@ -79,7 +76,7 @@ export class Schedule {
       case "run-resume":
         this.paused = null;
         for (const place of this.places()) {
-          if (place.status === "parked" && place.reason && !asked.has(place.reason)) this.#unpark(place, "resume");
+          if (place.status === "parked" && !isAsked(place.reason)) this.#unpark(place, "resume");
         }
         return;
       case "run-cancel":

@@ -77,6 +77,10 @@ export interface RunView {
   /** Why a parked run waits: a run-level reason, else that of its oldest parked instance. */
   reason: ParkReason | null;
   detail: string | null;
+  /** A park of the whole run; it wins over what its instances say. */
+  held: ParkReason | null;
+  /** Instances that are ready, running or parked, in the order they became so. */
+  readonly active: Set<string>;
   endedAt: number | null;
   denied: boolean;
   degraded: boolean;
@@ -108,6 +112,8 @@ function firstView(event: RunEvent & { kind: "run-start" }): RunView {
     status: "queued",
     reason: null,
     detail: null,
+    held: null,
+    active: new Set(),
     endedAt: null,
     denied: false,
     degraded: false,
@@ -131,25 +137,34 @@ function stepOf(view: RunView, instance: string): StepView {
   return step;
 }
 
-function parkStep(view: RunView, instance: string, reason: ParkReason, detail: string): void {
+/** Parks that only an answer ends; the others are left by a resume. */
+export const isAsked = (reason: ParkReason | null | undefined): boolean =>
+  reason === "ask" || reason === "budget" || reason === "unsafe_unknown";
+
+/** A map stands for its items and is not active itself. */
+function setStatus(view: RunView, instance: string, status: StepStatus): StepView {
   const step = stepOf(view, instance);
-  step.status = "parked";
-  step.reason = reason;
-  refreshStatus(view, detail);
+  step.status = status;
+  view.active.delete(instance);
+  const isActive = status === "ready" || status === "running" || status === "parked";
+  if (isActive && step.n === undefined) view.active.add(instance);
+  return step;
 }
 
-/** A run is running while an instance is ready or running, else parked with the reason of its oldest parked instance. */
-function refreshStatus(view: RunView, detail: string | null): void {
-  if (view.endedAt !== null || view.status === "queued") return;
+/** Held, else running while an instance is ready or running, else parked with the reason of its oldest parked instance. */
+function refreshStatus(view: RunView, detail: string | null = null): void {
+  if (view.endedAt !== null || view.held !== null) return;
   let oldest: ParkReason | null = null;
-  for (const step of view.steps.values()) {
-    if (step.status === "running" && step.n === undefined) {
-      view.status = "running";
-      view.reason = null;
-      view.detail = null;
-      return;
+  for (const instance of view.active) {
+    const step = view.steps.get(instance);
+    if (step?.status === "parked") {
+      oldest ??= step.reason ?? null;
+      continue;
     }
-    if (step.status === "parked" && oldest === null) oldest = step.reason ?? null;
+    view.status = "running";
+    view.reason = null;
+    view.detail = null;
+    return;
   }
   if (oldest === null) return;
   view.status = "parked";
@@ -157,9 +172,20 @@ function refreshStatus(view: RunView, detail: string | null): void {
   view.detail = detail ?? view.detail;
 }
 
+function resume(view: RunView): void {
+  view.held = null;
+  view.status = "running";
+  view.reason = null;
+  view.detail = null;
+  for (const instance of [...view.active]) {
+    const step = view.steps.get(instance);
+    if (step?.status === "parked" && !isAsked(step.reason)) setStatus(view, instance, "ready");
+  }
+  refreshStatus(view);
+}
+
 function endStep(view: RunView, event: RunEvent & { kind: "step-end" }): void {
-  const step = stepOf(view, event.instance);
-  step.status = "done";
+  const step = setStatus(view, event.instance, "done");
   step.attempt = event.attempt;
   step.ms = event.ms;
   step.endedAt = event.at;
@@ -231,19 +257,18 @@ export function applyEvent(view: RunView, event: RunEvent): void {
     case "run-start":
       return;
     case "run-park":
+      view.held = event.reason;
       view.status = "parked";
       view.reason = event.reason;
       view.detail = event.detail;
       return;
     case "run-resume":
-      view.status = "running";
-      view.reason = null;
-      view.detail = null;
+      resume(view);
       return;
     case "run-adopt":
       view.attempts += 1;
-      for (const step of view.steps.values())
-        if (step.status === "running" && step.n === undefined) step.status = "ready";
+      for (const instance of [...view.active])
+        if (view.steps.get(instance)?.status === "running") setStatus(view, instance, "ready");
       return;
     case "run-cancel":
       view.asks.clear();
@@ -252,42 +277,43 @@ export function applyEvent(view: RunView, event: RunEvent): void {
       endRun(view, event);
       return;
     case "step-start": {
-      const step = stepOf(view, event.instance);
-      step.status = "running";
+      const step = setStatus(view, event.instance, "running");
       step.attempt = event.attempt;
       step.startedAt = event.at;
       step.endedAt = null;
       delete step.reason;
       delete step.error;
-      view.status = "running";
-      view.reason = null;
+      refreshStatus(view);
       return;
     }
     case "step-end":
       endStep(view, event);
-      refreshStatus(view, null);
+      refreshStatus(view);
       return;
     case "step-skip":
-      stepOf(view, event.instance).status = "skipped";
+      setStatus(view, event.instance, "skipped");
+      refreshStatus(view);
       return;
     case "step-error": {
-      const step = stepOf(view, event.instance);
-      step.status = "failed";
+      const step = setStatus(view, event.instance, "failed");
       step.error = event.error;
       step.ms = event.ms;
       step.endedAt = event.at;
+      refreshStatus(view);
       return;
     }
     case "step-park":
-      parkStep(view, event.instance, event.reason, event.detail);
+      setStatus(view, event.instance, "parked").reason = event.reason;
+      refreshStatus(view, event.detail);
       return;
     case "step-retry":
-      stepOf(view, event.instance).status = "ready";
+      setStatus(view, event.instance, "ready");
+      refreshStatus(view);
       return;
     case "map-open": {
       const step = stepOf(view, event.instance);
       step.n = event.n;
-      step.status = "running";
+      setStatus(view, event.instance, "running");
       step.startedAt ??= event.at;
       if (view.status === "queued") view.status = "running";
       return;
@@ -320,6 +346,8 @@ export function applyEvent(view: RunView, event: RunEvent): void {
       return;
     case "answer":
       view.asks.delete(event.ask);
+      if (view.steps.get(event.instance)?.status === "parked") setStatus(view, event.instance, "ready");
+      refreshStatus(view);
       return;
     case "provider-fallback":
       view.fallbacks.push({ from: event.from, to: event.to, cause: event.cause });

@@ -266,4 +266,35 @@ describe("a run", () => {
     assert.equal(first, second);
     assert.equal(await world.start(graph([]), { idem: "k" }), first);
   });
+
+  it("is held, with all that would follow, by a step that is not known here, and goes on when it is", async () => {
+    const nodes = [step("m", "gone@1", {}, { needs: [] }), set("beside", 1, { needs: [] }), set("after", "=m")];
+    const world = createWorld({ width: 1 });
+    const run = await world.start(graph(nodes, "after"));
+    await world.runs.settled(run);
+    const held = await world.runs.view(run);
+    assert.deepEqual([held.status, held.reason], ["parked", "definition_missing"]);
+    assert.match(held.detail ?? "", /There is no step gone@1 here/);
+    assert.equal(held.steps.has("beside"), false);
+    assert.equal(await world.runs.resume(run, "person"), "parked");
+    const gone: Step = { name: "gone@1", effect: "pure", run: async () => ({ value: 7 }) };
+    const updated = world.restart({ steps: [gone] });
+    await updated.runs.adoptOpen();
+    assert.equal((await updated.runs.view(run)).reason, "definition_missing");
+    await updated.runs.resume(run, "person");
+    await updated.runs.settled(run);
+    assert.equal(await outputOf(updated, run), 7);
+  });
+
+  it("says parked once what runs beside a question has failed", async () => {
+    const bad = { ...echo("bad", "pure"), run: async () => Promise.reject(new PodiumError("tool_failed", "bad")) };
+    const world = createWorld({ tools: [bad] });
+    const nodes = [approve("ok", { needs: [] }), each("m", "l", [use("u", "bad")], { onItemError: "continue" })];
+    const run = await world.start(
+      graph([set("l", [1]), ...nodes.map((node) => ({ ...node, onError: "continue" as const }))]),
+    );
+    await world.runs.settled(run);
+    const view = await world.runs.view(run);
+    assert.deepEqual([view.status, view.reason], ["parked", "ask"]);
+  });
 });

@@ -76,8 +76,8 @@ export interface World {
   /** Starts by instance of the steps that count themselves. */
   start(ir: Ir, more?: Partial<StartInput>): Promise<string>;
   log(run: string): Promise<readonly RunEvent[]>;
-  /** As after kill -9: a new engine over what was committed. */
-  restart(): World;
+  /** As after kill -9: a new engine over what was committed, perhaps one that knows more. */
+  restart(more?: Options): World;
 }
 
 interface Options {
@@ -150,7 +150,7 @@ export function createWorld(options: Options = {}, kept?: Pick<World, "store" | 
         ...more,
       }),
     log: (run) => store.read(run, 0, 100_000),
-    restart: () => createWorld(options, world),
+    restart: (more = {}) => createWorld({ ...options, ...more }, world),
   };
   return world;
 }

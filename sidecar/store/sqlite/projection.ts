@@ -1,13 +1,10 @@
 import { PodiumError } from "../../protocol/errors.ts";
 import type { ParkReason, RunEvent, RunStatus, Usage } from "../../protocol/events.ts";
 import type { JsonObject } from "../../protocol/json.ts";
+import { isAsked } from "../../protocol/run.ts";
 
-interface Activity {
-  status: "running" | "parked" | "waiting";
-  /** A map stands for its items and does not count as running itself. */
-  map: boolean;
-  reason: ParkReason | null;
-}
+/** An instance that is ready, running or parked, and why it is parked. */
+type Activity = "busy" | ParkReason;
 
 /** The list row of one run, kept by the same rules as foldRun but at a constant cost per event. */
 export interface RunProjection {
@@ -23,7 +20,11 @@ export interface RunProjection {
   attempts: number;
   seq: number;
   usage: Usage;
-  running: number;
+  /** A park of the whole run. */
+  held: ParkReason | null;
+  /** Instances that are ready or running. */
+  busy: number;
+  /** In the order they became so. */
   readonly activities: Map<string, Activity>;
   readonly asks: Set<string>;
 }
@@ -56,40 +57,37 @@ export function startProjection(event: RunEvent): RunProjection {
     attempts: 1,
     seq: 0,
     usage: { in: 0, out: 0, cached: 0, estimated: false },
-    running: 0,
+    held: null,
+    busy: 0,
     activities: new Map(),
     asks: new Set(),
   };
 }
 
-function set(run: RunProjection, instance: string, change: Partial<Activity>): void {
-  const known = run.activities.get(instance);
-  const activity: Activity = known ?? { status: "waiting", map: false, reason: null };
-  if (activity.status === "running" && !activity.map) run.running -= 1;
-  Object.assign(activity, change);
-  if (activity.status === "running" && !activity.map) run.running += 1;
-  if (!known) run.activities.set(instance, activity);
-}
-
-function drop(run: RunProjection, instance: string): void {
-  if (!run.activities.has(instance)) return;
-  set(run, instance, { status: "waiting" });
+function set(run: RunProjection, instance: string, activity: Activity | null): void {
+  if (run.activities.get(instance) === "busy") run.busy -= 1;
   run.activities.delete(instance);
+  if (activity === "busy") run.busy += 1;
+  if (activity !== null) run.activities.set(instance, activity);
+  refresh(run);
 }
 
 function refresh(run: RunProjection): void {
-  if (run.endedAt !== null || run.status === "queued") return;
-  if (run.running > 0) {
-    run.status = "running";
-    run.reason = null;
-    return;
+  if (run.endedAt !== null || run.held !== null) return;
+  const [oldest] = run.busy > 0 ? ["busy" as const] : run.activities.values();
+  if (oldest === undefined) return;
+  run.status = oldest === "busy" ? "running" : "parked";
+  run.reason = oldest === "busy" ? null : oldest;
+}
+
+function resume(run: RunProjection): void {
+  run.held = null;
+  run.status = "running";
+  run.reason = null;
+  for (const [instance, activity] of [...run.activities]) {
+    if (activity !== "busy" && !isAsked(activity)) set(run, instance, "busy");
   }
-  for (const activity of run.activities.values()) {
-    if (activity.status !== "parked" || activity.reason === null) continue;
-    run.status = "parked";
-    run.reason = activity.reason;
-    return;
-  }
+  refresh(run);
 }
 
 function addUsage(run: RunProjection, usage: Usage): void {
@@ -106,18 +104,15 @@ export function project(run: RunProjection, event: RunEvent): void {
   run.seq = event.seq;
   switch (event.kind) {
     case "run-park":
+      run.held = event.reason;
       run.status = "parked";
       run.reason = event.reason;
       return;
     case "run-resume":
-      run.status = "running";
-      run.reason = null;
+      resume(run);
       return;
     case "run-adopt":
       run.attempts += 1;
-      for (const [instance, activity] of run.activities) {
-        if (activity.status === "running" && !activity.map) set(run, instance, { status: "waiting" });
-      }
       return;
     case "run-cancel":
       run.asks.clear();
@@ -129,27 +124,18 @@ export function project(run: RunProjection, event: RunEvent): void {
       run.asks.clear();
       return;
     case "step-start":
-      set(run, event.instance, { status: "running", reason: null });
-      run.status = "running";
-      run.reason = null;
+    case "step-retry":
+      set(run, event.instance, "busy");
       return;
     case "step-end":
-      drop(run, event.instance);
-      refresh(run);
-      return;
     case "step-skip":
-      drop(run, event.instance);
-      return;
     case "step-error":
-    case "step-retry":
-      set(run, event.instance, { status: "waiting" });
+      set(run, event.instance, null);
       return;
     case "step-park":
-      set(run, event.instance, { status: "parked", reason: event.reason });
-      refresh(run);
+      set(run, event.instance, event.reason);
       return;
     case "map-open":
-      set(run, event.instance, { status: "running", map: true });
       if (run.status === "queued") run.status = "running";
       return;
     case "op-end":
@@ -160,6 +146,7 @@ export function project(run: RunProjection, event: RunEvent): void {
       return;
     case "answer":
       run.asks.delete(event.ask);
+      if (run.activities.has(event.instance)) set(run, event.instance, "busy");
       return;
     case "run-start":
     case "op-start":
