@@ -104,7 +104,9 @@ export class RunPanel {
   #adopt(panel: vscode.WebviewPanel): void {
     this.#panel = panel;
     this.#title = "";
-    panel.iconPath = vscode.Uri.joinPath(this.#app.context.extensionUri, "extension", "media", "podium.svg");
+    const icon = (theme: string): vscode.Uri =>
+      vscode.Uri.joinPath(this.#app.context.extensionUri, "extension", "media", `podium-${theme}.svg`);
+    panel.iconPath = { light: icon("light"), dark: icon("dark") };
     const folder = join(this.#app.context.extensionPath, "dist", "webview");
     const uri = (file: string): string =>
       panel.webview

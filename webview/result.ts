@@ -10,7 +10,7 @@ import { renderFacts } from "./facts.ts";
 import { renderFindings } from "./findings.ts";
 import { nodeOf } from "./labels.ts";
 import { copyButton, type Open, placeLink, plainText, prose } from "./prose.ts";
-import { valueText, visible } from "./text.ts";
+import { dedented, valueText, visible } from "./text.ts";
 
 export interface ResultActions extends AskActions {
   readonly open: Open;
@@ -30,7 +30,7 @@ function answerView(answer: AskResult, actions: ResultActions): TemplateResult {
       answer.citations.length > 0
         ? html`<h2>Sources</h2>
           <ol class="sources">
-            ${answer.citations.map((citation) => html`<li><span class="muted">[${citation.n}]</span> ${placeLink(citation, actions.open)}<pre>${visible(citation.quote)}</pre></li>`)}
+            ${answer.citations.map((citation) => html`<li><span class="muted">[${citation.n}]</span> ${placeLink(citation, actions.open)}<pre>${visible(dedented(citation.quote))}</pre></li>`)}
           </ol>`
         : nothing
     }

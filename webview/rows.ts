@@ -40,6 +40,7 @@ const over: readonly StepStatus[] = ["done", "skipped", "failed"];
 
 /** Rows that only hold others are as far as what they hold. */
 function statusOf(step: StepView | undefined, children: readonly Branch[]): StepStatus {
+  if (step?.error?.code === "cancelled") return "skipped";
   if (step && step.status !== "pending") return step.status;
   const has = (status: StepStatus): boolean => children.some((child) => child.status === status);
   if (has("running")) return "running";

@@ -36,6 +36,16 @@ export const countText = (count: number): string => count.toLocaleString("en-US"
 /** `1 finding`, `2 findings`. */
 export const plural = (count: number, word: string): string => `${countText(count)} ${word}${count === 1 ? "" : "s"}`;
 
+/** Lines of code without the indentation that all of them have. */
+export function dedented(text: string): string {
+  const lines = text.split("\n");
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => /^[ \t]*/.exec(line)?.[0] ?? "");
+  const [first = ""] = indents;
+  let length = first.length;
+  for (const indent of indents) while (!indent.startsWith(first.slice(0, length))) length -= 1;
+  return lines.map((line) => (line.trim() === "" ? "" : line.slice(length))).join("\n");
+}
+
 /** A value as a person reads it. */
 export const valueText = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");

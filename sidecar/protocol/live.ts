@@ -97,6 +97,8 @@ export function applyLive(live: Live, event: LiveEvent): void {
       current.text = current.text.slice(0, event.offset) + event.text;
       return;
     case "model-snapshot":
+      // A call that was joined before its first word is not writing yet.
+      if (event.text === "") return;
       relabel(current, "generating", event.at);
       current.firstTokenAt ??= event.at;
       current.text = event.text;

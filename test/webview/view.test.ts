@@ -9,7 +9,7 @@ import { mountedRows } from "../../webview/mounted.ts";
 import { phaseSums } from "../../webview/phases.ts";
 import { rowsOf } from "../../webview/rows.ts";
 import { emptyState, takeMessage } from "../../webview/store.ts";
-import { clipped, modelName, secondsText, visible } from "../../webview/text.ts";
+import { clipped, dedented, modelName, secondsText, visible } from "../../webview/text.ts";
 import { answered, asking, type live, liveMessage, log, recorded, show, startedAt, wide } from "./runs.ts";
 
 const inline = (ref: Parameters<Parameters<typeof labelOf>[2]>[0]) => (ref && "inline" in ref ? ref.inline : undefined);
@@ -31,6 +31,12 @@ describe("text in the panel", () => {
   it("cuts only the very long, and says by how much", () => {
     assert.deepEqual(clipped("abc"), { text: "abc", more: 0 });
     assert.equal(clipped("a".repeat(150_000)).more, 50_000);
+  });
+
+  it("takes away the indentation that all lines share", () => {
+    assert.equal(dedented("    if (a) {\n\n      b();\n    }"), "if (a) {\n\n  b();\n}");
+    assert.equal(dedented("\ta\n  b"), "\ta\n  b");
+    assert.equal(dedented(""), "");
   });
 
   it("gives times and models short", () => {
@@ -241,6 +247,7 @@ describe("what the panel knows", () => {
       said({ ...op, kind: "model-prefill", done: 9, total: 9 }),
       "Waiting for the first word · 3.0 s · qwen3:4b",
     );
+    assert.match(said({ ...op, kind: "model-snapshot", text: "" }), /^Asking the model server/);
     assert.match(said({ ...op, kind: "token-delta", offset: 0, text: "Yes" }), /^Writing · 1 token/);
   });
 
