@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { assertOwnDirectory } from "./client/own-directory.ts";
 import { homeDirectory } from "./client/record.ts";
 import { build } from "./hub/build.ts";
 import { buildPaths } from "./hub/paths.ts";
@@ -13,6 +14,7 @@ async function main(): Promise<void> {
   assertRuntime();
   const paths = buildPaths(import.meta.url);
   const home = homeDirectory(process.env, build, paths.clone);
+  assertOwnDirectory(home);
   mkdirSync(home, { recursive: true, mode: 0o700 });
   process.exitCode = await serveHub({
     home,

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Introduction } from "../client/client.ts";
+import { assertOwnDirectory } from "../client/own-directory.ts";
 import { reachHub } from "../client/start.ts";
 import { composeHub } from "../hub/compose.ts";
 import { type BuildPaths, lanesDirectory } from "../hub/paths.ts";
@@ -68,6 +69,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Session> {
 }
 
 function ownDirectory(data: string): string {
+  assertOwnDirectory(data);
   try {
     mkdirSync(data, { recursive: true, mode: 0o700 });
     return data;

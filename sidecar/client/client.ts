@@ -1,5 +1,5 @@
 import { WebSocket } from "ws";
-import type * as z from "zod";
+import * as z from "zod";
 import { PodiumError, toPodiumError } from "../protocol/errors.ts";
 import {
   type Hello,
@@ -98,7 +98,11 @@ export class HubClient {
     onItem: (item: Item<M>) => void,
   ): Promise<{ readonly result: Result<M>; readonly stop: () => void }> {
     const id = this.#nextId++;
-    this.#streams.set(id, (item) => onItem(items[method].item.parse(item)));
+    this.#streams.set(id, (item) => {
+      const parsed = items[method].item.safeParse(item);
+      // A newer hub may tell of things that this build does not know.
+      if (parsed.success) onItem(parsed.data);
+    });
     const result = results[method].result.parse(await this.#send(id, method, params));
     const stop = (): void => {
       if (this.#streams.delete(id) && this.#socket.readyState === WebSocket.OPEN)
@@ -134,7 +138,12 @@ export class HubClient {
   }
 
   #receive(text: string): void {
-    const frame = ServerFrame.parse(JSON.parse(text));
+    const frame = readFrame(text);
+    if (!frame) {
+      // Whoever speaks like this is no hub; what waits is told that the connection ended.
+      this.#socket.terminate();
+      return;
+    }
     if ("item" in frame) {
       this.#streams.get(frame.id)?.(frame.item);
       return;
@@ -161,5 +170,22 @@ export class HubClient {
     this.#waiting.clear();
     this.#streams.clear();
     for (const listener of this.#onClose) listener();
+  }
+}
+
+/** An error whose code a newer hub has and this build has not. */
+const LaterError = z.object({ id: z.int(), error: z.object({ code: z.string(), message: z.string() }) });
+
+function readFrame(text: string): ServerFrame | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    const parsed = ServerFrame.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const later = LaterError.safeParse(value);
+    if (!later.success) return null;
+    const { id, error } = later.data;
+    return { id, error: { code: "internal", message: `${error.code}: ${error.message}`, retryable: false } };
+  } catch {
+    return null;
   }
 }

@@ -4,6 +4,7 @@ import { PodiumError } from "../protocol/errors.ts";
 import type { HubRecord } from "../protocol/hub.ts";
 import { HubClient, type Introduction } from "./client.ts";
 import { forgetStarts, type Launched, launchHub } from "./launch.ts";
+import { assertOwnDirectory } from "./own-directory.ts";
 import { isAlive, readRecord } from "./record.ts";
 
 /** What it takes to reach or start the hub. `dist` holds hub.mjs beside its native parts, or the sources. */
@@ -24,6 +25,7 @@ const patienceMs = 15_000;
  * start gives, such as `data_unreadable` or `port_taken`, else with `no_hub` and the log's path.
  */
 export async function reachHub(reach: Reach): Promise<HubClient> {
+  assertOwnDirectory(reach.home);
   const started = Date.now();
   let child: Launched | null = null;
   for (;;) {
