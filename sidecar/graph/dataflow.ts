@@ -62,7 +62,7 @@ export class Dataflow {
       case "fail": {
         const item = this.#items.get(action.instance);
         if (item) return item.end === null;
-        return this.#places.get(action.instance)?.status !== "failed";
+        return this.#places.get(action.instance)?.status === "open";
       }
       case "end-run":
         return true;

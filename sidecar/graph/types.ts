@@ -104,8 +104,8 @@ export function checkValue(spec: TypeSpec, value: unknown, path: string): Json {
   return checkOptional(spec, value, path) ?? null;
 }
 
-/** Bounds that keep a weak model from never closing a text or a list. */
-const maxText = 4000;
+/** Bounds that keep a weak model from never closing a text or a list; llama.cpp dies of a grammar with more than 2000 repetitions. */
+const maxText = 2000;
 const maxItems = 50;
 
 /** The JSON Schema of a type for servers that constrain decoding; every text and list is bounded. */
