@@ -36,6 +36,13 @@ const bare = (event: RunEvent): string => {
 
 const hashOf = (digest: Digest, events: readonly RunEvent[]): string => digest(events.map(bare).join("\n"));
 
+/** As the hub that ran it would export it, so that an import exports the same bytes again. */
+function unmarked(event: RunEvent): RunEvent {
+  if (event.kind !== "run-start") return event;
+  const { imported: _, ...start } = event;
+  return start;
+}
+
 function toBase64(text: string): string {
   const bytes = new TextEncoder().encode(text);
   let binary = "";
@@ -56,7 +63,7 @@ export async function exportLog({ store, digest }: Ports, events: readonly RunEv
   const lines = [JSON.stringify(header)];
   const written = new Set<string>();
   for (const event of events) {
-    lines.push(JSON.stringify(event));
+    lines.push(JSON.stringify(unmarked(event)));
     for (const blob of blobsOf(event)) {
       if (written.has(blob)) continue;
       written.add(blob);
@@ -120,10 +127,7 @@ export async function importLog({ store, digest }: Ports, jsonl: string): Promis
     throw new PodiumError("invalid_input", `There is another run ${run} here already; it was not replaced.`);
   }
   for (const [hash, json] of blobs) store.putBlob(hash, json);
-  const imported = events.map((event): RunEvent => {
-    const mine = { ...event, epoch: store.epoch };
-    return mine.kind === "run-start" ? { ...mine, imported: true } : mine;
-  });
+  const imported = events.map((event): RunEvent => (event.kind === "run-start" ? { ...event, imported: true } : event));
   await store.append(run, imported, "synced");
   return run;
 }

@@ -37,7 +37,8 @@ export function createStreams(parts: StreamParts): Streams {
   return {
     "run.watch": async ({ run }, caller, push) => {
       const row = await parts.store.row(run);
-      if (!row || !sees(caller, row.root ?? "")) throw new PodiumError("unknown_run", `There is no run ${run}.`);
+      if (!row || !sees(caller, row.root ?? ""))
+        throw new PodiumError("unknown_run", `There is no run ${run}. List them with: podium runs ls`);
       const head = await parts.store.head(run);
       const stop = parts.runs.watch(run, { durable: (event) => push({ event }), live: (live) => push({ live }) });
       return { result: { head }, stop };

@@ -15,7 +15,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-interface Running {
+export interface Running {
   readonly child: ChildProcess;
   readonly ran: Promise<Ran>;
   /** What stderr says so far. */
