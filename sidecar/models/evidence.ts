@@ -40,8 +40,13 @@ function blendCold(old: number | null, seen: number | null): number | null {
 }
 
 export interface Observer {
-  ended(end: End): void;
-  failed(error: PodiumError): void;
+  ended(end: End, request: ModelRequest): void;
+  failed(error: PodiumError, request: ModelRequest): void;
+}
+
+/** True for a failure that a schema may have brought about: some engines refuse one, some die of it. */
+export function blamesSchema(error: PodiumError, request: ModelRequest): boolean {
+  return request.schema !== undefined && (error.code === "engine_dead" || error.code === "bad_request");
 }
 
 /** Tells what a call met; changes nothing. */
@@ -57,12 +62,12 @@ async function* stream(
 ): AsyncGenerator<ModelPart> {
   try {
     for await (const part of model.stream(request, signal)) {
-      if (part.type === "end") observer.ended(part);
+      if (part.type === "end") observer.ended(part, request);
       yield part;
     }
   } catch (thrown) {
     const error = toPodiumError(thrown, "engine_dead");
-    if (!signal.aborted) observer.failed(error);
+    if (!signal.aborted) observer.failed(error, request);
     throw error;
   }
 }

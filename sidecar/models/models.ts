@@ -5,7 +5,7 @@ import { Breaker, breaking } from "./breaker.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { allows, deviceOf, type Platform, reachOf, thisMachine, widthOf } from "./device.ts";
 import { DeviceQueue, type Pressure } from "./device-queue.ts";
-import { learnSpeeds, observed, type Speeds, unmeasured } from "./evidence.ts";
+import { blamesSchema, learnSpeeds, observed, type Speeds, unmeasured } from "./evidence.ts";
 import { fallback } from "./fallback.ts";
 import { type Caller, governed } from "./governor.ts";
 import type { Health } from "./health.ts";
@@ -49,6 +49,8 @@ interface Knowledge {
   readonly counter: TokenCounter;
   speeds: Speeds;
   verified: number | null;
+  /** How often in a row the engine failed over a call with a schema. */
+  schemaFailures: number;
 }
 
 export function createModels(options: ModelsOptions): ModelsHub {
@@ -76,6 +78,7 @@ export function createModels(options: ModelsOptions): ModelsHub {
       counter: createTokenCounter(),
       speeds: unmeasured,
       verified: null,
+      schemaFailures: 0,
     };
     knowledge.set(key, fresh);
     return fresh;
@@ -124,11 +127,15 @@ export function createModels(options: ModelsOptions): ModelsHub {
     const known = know(endpoint, model);
     const id = modelId(model);
     const seen = observed(health.endpoint.model(id), {
-      ended: (end) => {
+      ended: (end, request) => {
+        if (request.schema !== undefined) known.schemaFailures = 0;
         known.speeds = learnSpeeds(known.speeds, end);
         catalog.note(health, null);
       },
-      failed: (error) => catalog.note(health, error),
+      failed: (error, request) => {
+        if (blamesSchema(error, request)) known.schemaFailures += 1;
+        catalog.note(health, error);
+      },
     });
     const waited = governed(seen, {
       queue: queueFor(endpoint.url),
@@ -255,12 +262,13 @@ function resolveOrNull(role: string, choice: Choice): string | null {
   }
 }
 
-function withKnowledge(model: ModelInfo, { speeds, verified }: Knowledge): ModelInfo {
+function withKnowledge(model: ModelInfo, { speeds, verified, schemaFailures }: Knowledge): ModelInfo {
   const measured = {
     promptPerSecond: speeds.promptPerSecond ?? model.card.promptPerSecond,
     tokensPerSecond: speeds.tokensPerSecond ?? model.card.tokensPerSecond,
     loadMs: speeds.loadMs ?? model.card.loadMs,
   };
   const context = { ...model.context, allocated: model.context.allocated ?? verified };
-  return { ...model, context, card: { ...model.card, ...measured } };
+  const jsonSchema = schemaFailures < 2 ? model.card.jsonSchema : "no";
+  return { ...model, context, card: { ...model.card, ...measured, jsonSchema } };
 }

@@ -32,7 +32,7 @@ describe("types", () => {
       type: "object",
       properties: {
         a: { type: "integer" },
-        b: { type: "string", maxLength: 4000 },
+        b: { type: "string", maxLength: 2000 },
         c: { type: "array", items: { type: "string", enum: ["on", "off"] }, maxItems: 50 },
       },
       required: ["a", "c"],

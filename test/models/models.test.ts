@@ -71,6 +71,34 @@ describe("models", () => {
     hub.close();
   });
 
+  it("sends no schema any more after an engine died of it twice in a row", async () => {
+    const clock = testClock();
+    const done = [text("yes"), endPart("ollama/b", 400, 40)];
+    const dead = [failure("engine_dead")];
+    const inner = scripted("ollama/b", clock, dead, done, dead, dead, done);
+    const card = { ...modelInfo("ollama/b").card, jsonSchema: "yes" as const };
+    const info = endpointInfo([{ ...modelInfo("ollama/b"), card }]);
+    const only = endpoint(
+      () => info,
+      () => inner,
+    );
+    const hub = models(clock, () => [only]);
+    await hub.ready();
+    for (const _call of [1, 2, 3, 4, 5]) {
+      const target = hub.resolve("main", settings);
+      assert.ok(target);
+      const outcome = collect(hub.call(target, { ...asked, schema: { type: "object" } }, caller, never()));
+      await clock.advance(10_000);
+      assert.ok(outcome.ended);
+    }
+    assert.deepEqual(
+      inner.calls.map(({ schema }) => schema !== undefined),
+      [true, true, true, true, false],
+    );
+    assert.equal(hub.resolve("main", settings)?.card.jsonSchema, "no");
+    hub.close();
+  });
+
   it("falls back to the next server and keeps the prompts on one device apart", async () => {
     const clock = testClock();
     const broken = scripted("mlx_lm/a", clock, [sent, failure("stalled")]);
