@@ -289,10 +289,8 @@ describe("a run", () => {
   it("says parked once what runs beside a question has failed", async () => {
     const bad = { ...echo("bad", "pure"), run: async () => Promise.reject(new PodiumError("tool_failed", "bad")) };
     const world = createWorld({ tools: [bad] });
-    const nodes = [approve("ok", { needs: [] }), each("m", "l", [use("u", "bad")], { onItemError: "continue" })];
-    const run = await world.start(
-      graph([set("l", [1]), ...nodes.map((node) => ({ ...node, onError: "continue" as const }))]),
-    );
+    const beside = use("u", "bad", {}, { needs: [], onError: "continue" });
+    const run = await world.start(graph([beside, approve("ok", { needs: [] })]));
     await world.runs.settled(run);
     const view = await world.runs.view(run);
     assert.deepEqual([view.status, view.reason], ["parked", "ask"]);
