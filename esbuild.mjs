@@ -1,12 +1,14 @@
 // Bundles every entry into dist/. `--watch` rebuilds, `--release` stamps a release build.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, context } from "esbuild";
+import { notices, noticesFile } from "./bin/notices.mjs";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const release = process.argv.includes("--release");
 const stamp = { version, builtAt: new Date().toISOString(), channel: release ? "release" : "dev" };
 const shared = {
   bundle: true,
+  metafile: true,
   sourcemap: release ? false : "linked",
   minify: release,
   logLevel: "warning",
@@ -82,7 +84,8 @@ if (process.argv.includes("--watch")) {
   for (const entry of entries) await (await context(entry)).watch();
 } else {
   rmSync("dist", { recursive: true, force: true });
-  await Promise.all(entries.map((entry) => build(entry)));
+  const built = await Promise.all(entries.map((entry) => build(entry)));
   copyNative();
   copyAssets();
+  writeFileSync(`dist/${noticesFile}`, notices(built.map(({ metafile }) => metafile)));
 }
