@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { HubClient, type Introduction } from "../sidecar/client/client.ts";
+import { endBlocked } from "../sidecar/client/process.ts";
 import { homeDirectory, readRecord } from "../sidecar/client/record.ts";
 import { reachHub } from "../sidecar/client/start.ts";
 import { PodiumError } from "../sidecar/protocol/errors.ts";
@@ -68,7 +69,10 @@ export function createWindow(shell: Shell): Whole {
       if (review && model().trusted) findings.want().catch((error: unknown) => log.warn(String(error)));
       panel.attached();
     },
-    kill: (pid) => process.kill(pid, "SIGKILL"),
+    kill: (pid) => {
+      const record = readRecord(home);
+      if (record?.pid === pid) endBlocked(record);
+    },
     random: Math.random,
   });
   const findings = new Findings(shell, link);

@@ -9,6 +9,7 @@ import { type Output, toFile, toStream } from "./cli/output.ts";
 import { attached, type Session } from "./cli/session.ts";
 import { createStyle, visible } from "./cli/text.ts";
 import type { Introduction } from "./client/client.ts";
+import { watchPulse } from "./client/pulse.ts";
 import { homeDirectory } from "./client/record.ts";
 import { reachHub } from "./client/start.ts";
 import { build } from "./hub/build.ts";
@@ -40,7 +41,9 @@ async function openSession(invocation: Invocation, home: string, mayStart: boole
     const data = invocation.values.data ?? null;
     return await openEmbedded({ data, paths, build, env: process.env, introduction, adopt });
   }
-  return attached(await reachHub({ home, dist: paths.dist, env: process.env, mayStart, introduction }));
+  const client = await reachHub({ home, dist: paths.dist, env: process.env, mayStart, introduction });
+  watchPulse(client);
+  return attached(client);
 }
 
 /** The first Ctrl+C does what the command in hand says, else it ends the process; the second always does. */

@@ -47,7 +47,7 @@ export class HubClient {
     socket.on("error", () => socket.terminate());
   }
 
-  /** Connects and says hello; rejects with `no_hub` when nobody answers within `deadlineMs`, `hub_incompatible` on a version gap. */
+  /** Connects and says hello; rejects with `no_hub` when nobody answers (reason `silent`: not within `deadlineMs`), `hub_incompatible` on a version gap. */
   static async connect(record: HubRecord, introduction: Introduction, deadlineMs = 5000): Promise<HubClient> {
     const { port, token, human } = record;
     if (port === undefined || token === undefined) throw new PodiumError("no_hub", "Podium is not running.");
@@ -62,9 +62,13 @@ export class HubClient {
       handshakeTimeout: deadlineMs,
       maxPayload: 64 * limits.frame,
     });
+    const began = performance.now();
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);
-      socket.once("error", (cause) => reject(new PodiumError("no_hub", "Podium does not answer.", { cause })));
+      socket.once("error", (cause) => {
+        const reason = performance.now() - began >= deadlineMs ? { reason: "silent" } : {};
+        reject(new PodiumError("no_hub", "Podium does not answer.", { ...reason, cause }));
+      });
     });
     const client = new HubClient(socket, record);
     const { human: wantsHuman, ...said } = introduction;
@@ -129,9 +133,15 @@ export class HubClient {
   }
 
   async #withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-    const timer = setTimeout(() => this.#socket.terminate(), ms);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#socket.terminate();
+    }, ms);
     try {
       return await work;
+    } catch (cause) {
+      throw isLate ? new PodiumError("no_hub", "Podium does not answer.", { reason: "silent", cause }) : cause;
     } finally {
       clearTimeout(timer);
     }

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import * as z from "zod";
 import { ErrorCode, PodiumError } from "../protocol/errors.ts";
 import type { Build } from "../protocol/hub.ts";
 import { copyBuild } from "./copy.ts";
@@ -32,7 +31,7 @@ const said = /^\S+ ([a-z_]+): (.+)$/;
 export function launchHub({ home, log, dist, env, build }: Launch): Launched {
   const runtime = hubRuntime(env);
   const { file, from } = openLog(home, log);
-  countStart(home, log);
+  refuseAfterFailures(home, log);
   const folder = copyBuild(dist, home, build);
   const bundle = join(folder, "hub.mjs");
   const entry = existsSync(bundle) ? bundle : join(folder, "main.ts");
@@ -81,28 +80,30 @@ function reasonIn(text: string): PodiumError | null {
   return null;
 }
 
-const Starts = z.array(z.number());
-const startsFile = (home: string): string => join(home, "starts.json");
+const startsFile = (home: string): string => join(home, "failed-starts");
 
-function readStarts(home: string): number[] {
+/** One line each, so that several windows can add theirs at the same moment. */
+function recentFailures(home: string): number {
   try {
-    return Starts.parse(JSON.parse(readFileSync(startsFile(home), "utf8")));
+    const lines = readFileSync(startsFile(home), "utf8").split("\n");
+    return lines.filter((line) => line !== "" && Date.now() - Number(line) < crashWindowMs).length;
   } catch {
-    return [];
+    return 0;
   }
 }
 
-/** Counted on disk, so that several windows together stop after five starts that never answered. */
-function countStart(home: string, log: string): void {
-  const recent = readStarts(home).filter((at) => Date.now() - at < crashWindowMs);
-  if (recent.length >= crashLimit) {
-    const sentence = `Podium ended five times right after its start. The reason is in ${log}`;
-    throw new PodiumError("no_hub", sentence, { reason: "crash_loop" });
-  }
-  writeFileSync(startsFile(home), JSON.stringify([...recent, Date.now()]), { mode: 0o600 });
+/** Counted on disk, so that several windows together stop after five starts that ended before they answered. */
+export function countFailedStart(home: string): void {
+  appendFileSync(startsFile(home), `${Date.now()}\n`, { mode: 0o600 });
+}
+
+function refuseAfterFailures(home: string, log: string): void {
+  if (recentFailures(home) < crashLimit) return;
+  const sentence = `Podium ended five times right after its start. The reason is in ${log}`;
+  throw new PodiumError("no_hub", sentence, { reason: "crash_loop" });
 }
 
 /** To be called when a hub answered. */
 export function forgetStarts(home: string): void {
-  if (readStarts(home).length > 0) writeFileSync(startsFile(home), "[]", { mode: 0o600 });
+  rmSync(startsFile(home), { force: true });
 }

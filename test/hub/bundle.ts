@@ -3,14 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import type { Build } from "../../sidecar/protocol/hub.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** A folder that a client starts the hub from, as dist/ is; a bundle starts three times as fast as the sources. */
-export async function bundleHub(entry: URL): Promise<{ readonly dist: string; readonly remove: () => void }> {
+/** A folder that a client starts the hub from, as dist/ is: a bundle starts three times as fast as the sources. `stamp` = what build it is. */
+export async function bundleHub(
+  entry: URL,
+  stamp?: Build,
+): Promise<{ readonly dist: string; readonly remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), "podium-bundle-"));
   await build({
     bundle: true,
+    ...(stamp ? { define: { __PODIUM_BUILD__: JSON.stringify(stamp) } } : {}),
     platform: "node",
     target: "node22.15",
     format: "esm",

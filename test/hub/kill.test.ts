@@ -32,6 +32,11 @@ output: short
 const workflows = ["ask_workspace", "longer"] as const;
 type Workflow = (typeof workflows)[number];
 
+/** The answer, without the note on how the search went: a first search says so, whichever hub makes it. */
+const answerOf = (result: unknown): unknown => {
+  const { note: _, ...rest } = { note: null, ...(result as object) };
+  return rest;
+};
 const gone = (error: unknown): boolean => error instanceof PodiumError && error.code === "no_hub";
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -134,7 +139,7 @@ describe("a hub that is killed", function () {
     const { status, result, degraded } = await client.request("run.get", { run });
     assert.deepEqual([status, degraded], ["succeeded", false]);
     client.close();
-    return { points, result, modelCalls: generations(tag).length };
+    return { points, result: answerOf(result), modelCalls: generations(tag).length };
   }
 
   /** Starts a run and kills the hub from outside; null when it died before the start was answered. */
@@ -224,7 +229,7 @@ describe("a hub that is killed", function () {
     assertOnce(events);
     const shown = await again.request("run.get", { run });
     assert.deepEqual(
-      [shown.error, shown.status, shown.result, shown.degraded],
+      [shown.error, shown.status, answerOf(shown.result), shown.degraded],
       [undefined, "succeeded", result, false],
       `round ${round}`,
     );

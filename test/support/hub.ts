@@ -40,7 +40,7 @@ export interface Place {
   remove(): Promise<void>;
 }
 
-const introduction = (root: string): Introduction => ({
+export const introduction = (root: string): Introduction => ({
   client: "test",
   build: { version: "0.0.0", builtAt: "1970-01-01T00:00:00.000Z", channel: "dev" },
   scopes: ["read", "run", "admin"],
