@@ -115,6 +115,11 @@ export interface Endpoint {
   unload(id: string): Promise<void>;
 }
 
+/** Who calls. `order` compares as text; `goesOn` = the map item that calls may call again, absent outside of items. */
+export type ModelCaller = { readonly run: string; readonly order: string; readonly class: CallClass } & {
+  readonly goesOn?: () => boolean;
+};
+
 /** What the engine asks for a model by role; resolves names, waits for the GPU, retries, falls back. */
 export interface Models {
   /** The model that a role resolves to now; null = there is none that may be used. */
@@ -124,7 +129,7 @@ export interface Models {
   call(
     target: ResolvedModel,
     request: Omit<ModelRequest, "contextTokens" | "keepAlive">,
-    caller: { readonly run: string; readonly order: string; readonly class: CallClass },
+    caller: ModelCaller,
     signal: AbortSignal,
   ): AsyncIterable<ModelPart>;
   /** Resolves when discovery has looked at least once for these settings; later calls return at once. */

@@ -1,4 +1,5 @@
 import { orderKey } from "../graph/paths.ts";
+import { itemGoesOn } from "../graph/place.ts";
 import type { StepContext } from "../ports.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import type { Effect, Ref, Timings } from "../protocol/events.ts";
@@ -23,7 +24,9 @@ async function model(
   const described: Json = { role: call.role, key: call.key ?? null, ...requestJson(request) };
   const generate = async (ordinal: number): Promise<Ended> => {
     if (target === null) throw noModel(call.role);
-    const caller = { run: info.run, order: orderKey(invocation.place.order), class: info.class };
+    const { place } = invocation;
+    const goesOn = (): boolean => itemGoesOn(place);
+    const caller = { run: info.run, order: orderKey(place.order), class: info.class, goesOn };
     const { live } = scope;
     const sink: GenerationSink = { instance, op: ordinal, model: target.ref, live, ride: journal.ride, text: "" };
     generations.add(sink);

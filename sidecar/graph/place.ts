@@ -120,3 +120,12 @@ export function openFrame(
   }
   return frame;
 }
+
+/** True while the outermost map item that a place lies in runs or is about to; false outside every item. */
+export function itemGoesOn(place: Place): boolean {
+  let item: Frame | null = null;
+  for (let frame: Frame | undefined = place.frame; frame; frame = frame.owner?.frame) {
+    if (frame.kind === "item") item = frame;
+  }
+  return item !== null && item.end === null && (item.running > 0 || item.ready > 0);
+}

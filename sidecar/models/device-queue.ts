@@ -15,14 +15,26 @@ export interface Lease {
 /** A call that asks for a lane. `loads` = this call would make the server load the model. */
 export interface LaneRequest extends Omit<Waiting, "since"> {
   loads(): boolean;
+  /** True while the item that calls may call again. */
+  readonly goesOn?: (() => boolean) | undefined;
 }
 
 interface Place extends Waiting {
   readonly loads: () => boolean;
+  readonly goesOn?: (() => boolean) | undefined;
   readonly news: Mailbox<WaitPart | { type: "lease"; lease: Lease } | { type: "failed"; error: PodiumError }>;
   told: string;
   gatedSince: number | null;
   lease: Lease | null;
+}
+
+/** The lane is kept free for the earlier calls of a run until `until`, moved on to at most `last` while the item goes on. */
+interface Hold {
+  readonly run: string;
+  readonly order: string;
+  until: number;
+  readonly last: number;
+  readonly goesOn: (() => boolean) | undefined;
 }
 
 export interface DeviceQueueOptions {
@@ -35,6 +47,8 @@ export interface DeviceQueueOptions {
 export const cancelled = () => new PodiumError("cancelled", "The model call was cancelled.", { retryable: false });
 
 const holdMs = 50;
+/** An item that works on without a model, with a tool say, keeps the device waiting no longer than this. */
+const longestHoldMs = 2000;
 const pollMs = 50;
 const gatePollMs = 1000;
 const gateLimitMs = 60_000;
@@ -47,7 +61,7 @@ export class DeviceQueue {
   readonly #running = new Map<Place, number>();
   #waiting: Place[] = [];
   #affinity: Affinity = { model: null, picks: 0, since: 0 };
-  #hold: { readonly run: string; readonly order: string; readonly until: number } | null = null;
+  #hold: Hold | null = null;
   #cool = { until: 0, reason: "" };
   #ticket: { readonly id: string; readonly callClass: CallClass } | null = null;
   #averageMs: number | null = null;
@@ -163,9 +177,10 @@ export class DeviceQueue {
   /** Keeps the lane for the item that was begun, as long as only its own run waits. */
   #holdLeft(now: number): number {
     const hold = this.#hold;
-    if (!hold || now >= hold.until) return 0;
-    if (this.#waiting.some((place) => place.run !== hold.run || place.order < hold.order)) return 0;
-    return hold.until - now;
+    if (!hold || this.#waiting.some((place) => place.run !== hold.run || place.order < hold.order)) return 0;
+    // What the item found reaches the person in the moment after its end, before the next item is asked.
+    if (now < hold.last && hold.goesOn?.() === true) hold.until = Math.min(hold.last, now + 2 * holdMs);
+    return Math.min(holdMs, Math.max(0, hold.until - now));
   }
 
   async #gate(now: number): Promise<void> {
@@ -224,7 +239,9 @@ export class DeviceQueue {
     else this.#averageMs = this.#averageMs === null ? now - started : 0.7 * this.#averageMs + 0.3 * (now - started);
     const orders = this.#waiting.filter((other) => other.run === place.run).map((other) => other.order);
     const first = orders.sort()[0];
-    this.#hold = first === undefined ? null : { run: place.run, order: first, until: now + holdMs };
+    const { run, goesOn } = place;
+    this.#hold =
+      first === undefined ? null : { run, order: first, until: now + holdMs, last: now + longestHoldMs, goesOn };
     this.#wake();
   }
 

@@ -1,17 +1,10 @@
-import type { CallClass, LanguageModel, ModelPart, ModelRequest } from "../ports.ts";
+import type { LanguageModel, ModelCaller, ModelPart, ModelRequest } from "../ports.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import type { DeviceQueue } from "./device-queue.ts";
 
-/** Who calls, for the order in the line; `order` compares as text. */
-export interface Caller {
-  readonly run: string;
-  readonly order: string;
-  readonly class: CallClass;
-}
-
 export interface Governance {
   readonly queue: DeviceQueue;
-  readonly caller: Caller;
+  readonly caller: ModelCaller;
   readonly loads: () => boolean;
   readonly now: () => number;
   /** Learned tokens per second of reading a prompt; null = not known. */
@@ -44,7 +37,7 @@ async function* stream(
 ): AsyncGenerator<ModelPart> {
   const { caller, queue, loads, now } = governance;
   const lease = yield* queue.acquire(
-    { model: model.ref, callClass: caller.class, run: caller.run, order: caller.order, loads },
+    { model: model.ref, callClass: caller.class, run: caller.run, order: caller.order, goesOn: caller.goesOn, loads },
     signal,
   );
   const reading: Reading = { begun: now(), since: now(), done: 0, total: null, step: 0, answered: false };

@@ -1,4 +1,13 @@
-import type { Clock, Endpoint, Lanes, LanguageModel, ModelSettings, Models, ResolvedModel } from "../ports.ts";
+import type {
+  Clock,
+  Endpoint,
+  Lanes,
+  LanguageModel,
+  ModelCaller,
+  ModelSettings,
+  Models,
+  ResolvedModel,
+} from "../ports.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import { type EndpointInfo, type ModelInfo, type ModelsResult, roles } from "../protocol/models.ts";
 import { Breaker, breaking } from "./breaker.ts";
@@ -7,7 +16,7 @@ import { allows, deviceOf, type Platform, reachOf, thisMachine, widthOf } from "
 import { DeviceQueue, type Pressure } from "./device-queue.ts";
 import { blamesSchema, learnSpeeds, observed, type Speeds, unmeasured } from "./evidence.ts";
 import { fallback } from "./fallback.ts";
-import { type Caller, governed } from "./governor.ts";
+import { governed } from "./governor.ts";
 import type { Health } from "./health.ts";
 import { retrying } from "./retrying.ts";
 import { type Candidate, type Choice, candidateReach, modelId, pickModel, rankModels } from "./roles.ts";
@@ -122,7 +131,7 @@ export function createModels(options: ModelsOptions): ModelsHub {
     card: candidate.model.card,
     state: candidate.endpoint.state,
   });
-  const wrap = (catalog: Catalog, candidate: Candidate, health: Health, caller: Caller): LanguageModel => {
+  const wrap = (catalog: Catalog, candidate: Candidate, health: Health, caller: ModelCaller): LanguageModel => {
     const { endpoint, model } = candidate;
     const known = know(endpoint, model);
     const id = modelId(model);

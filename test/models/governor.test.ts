@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { DeviceQueue, type Pressure } from "../../sidecar/models/device-queue.ts";
-import { type Caller, governed } from "../../sidecar/models/governor.ts";
+import { governed } from "../../sidecar/models/governor.ts";
 import { createLocalLanes } from "../../sidecar/models/local-lanes.ts";
-import type { CallClass, LanguageModel } from "../../sidecar/ports.ts";
+import type { CallClass, LanguageModel, ModelCaller } from "../../sidecar/ports.ts";
 import {
   collect,
   endPart,
@@ -48,7 +48,7 @@ function setUp({ width = 1, pressure = async () => "ok", loads = false, promptPe
   });
   const call = (
     label: string,
-    caller: Partial<Caller>,
+    caller: Partial<ModelCaller>,
     options: { model?: string; ms?: number; signal?: AbortSignal; script?: Parameters<typeof scripted>[2] } = {},
   ) => {
     const ref = options.model ?? "ollama/a";
@@ -151,6 +151,28 @@ describe("GPU governor", () => {
     call("other", { run: "run_2" }, { ms: 100 });
     await clock.advance(100);
     assert.deepEqual(started, ["0", "1", "other"]);
+  });
+
+  it("keeps the lane free while the item that was begun goes on, 2 s at most", async () => {
+    const { call, clock, started } = setUp();
+    let working = true;
+    const goesOn = (): boolean => working;
+    void call("1", { goesOn }, { ms: 100 });
+    void call("2", { goesOn }, { ms: 100 });
+    await clock.advance(500);
+    assert.deepEqual(started, ["1"]);
+    void call("1b", { goesOn }, { ms: 100 });
+    await clock.advance(300);
+    assert.deepEqual(started, ["1", "1b"]);
+    working = false;
+    await clock.advance(160);
+    assert.deepEqual(started, ["1", "1b", "2"]);
+    working = true;
+    void call("3", { goesOn }, { ms: 100 });
+    await clock.advance(1900);
+    assert.deepEqual(started, ["1", "1b", "2"]);
+    await clock.advance(500);
+    assert.deepEqual(started, ["1", "1b", "2", "3"]);
   });
 
   it("cools down for 2 s after an abort", async () => {
