@@ -28,6 +28,7 @@ import { type AttentionBoard, createAttention } from "./attention.ts";
 import { doctor } from "./doctor.ts";
 import { createLibrary, loadAgents } from "./library.ts";
 import type { Assets } from "./paths.ts";
+import { resumeWhenServed } from "./resume.ts";
 import { reviewScopes } from "./scopes.ts";
 import { createSettings, type SettingsBoard } from "./settings.ts";
 import { runEnvironment, sha256, systemClock, systemIds } from "./system.ts";
@@ -137,6 +138,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
   });
   const findings = createFindingBoard();
   const attention = createAttention(store);
+  const modelListeners = new Set<(models: ModelsResult) => void>();
   const drainListeners = new Set<(calls: number) => void>();
   const observer: RunObserver = {
     durable: (event) => {
@@ -169,7 +171,14 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     }),
     stop: options.onStop,
     findings,
-    onModels: (listener) => models.subscribe((result) => listener(withInstalled(result))),
+    onModels: (listener) => {
+      const stop = models.subscribe((result) => listener(withInstalled(result)));
+      modelListeners.add(listener);
+      return () => {
+        stop();
+        modelListeners.delete(listener);
+      };
+    },
     attention,
     onDrain: (listener) => {
       drainListeners.add(listener);
@@ -180,14 +189,19 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
       return () => clearTimeout(timer);
     },
   };
-  // What a person changes in the editor counts at once: the servers are looked at again.
+  // What a person changes in the editor counts at once, also where only the choice among the same models changes.
   const attach: SettingsBoard["attach"] = (connection, chosen) => {
     const before = JSON.stringify(settings.machine());
     settings.attach(connection, chosen);
     if (chosen !== null && JSON.stringify(settings.machine()) !== before)
       // A look that fails is told by the next one, to whoever asks.
-      listModels(true).catch(() => undefined);
+      listModels(true)
+        .then((result) => {
+          for (const listener of modelListeners) listener(result);
+        })
+        .catch(() => undefined);
   };
+  resumeWhenServed({ store, runs, onModels: parts.onModels, onAttention: attention.onChange });
   return {
     handlers: createHandlers(parts),
     streams: createStreams(parts),

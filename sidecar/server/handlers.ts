@@ -119,6 +119,8 @@ export function createHandlers(parts: HubParts): Handlers {
     },
     "run.resume": async ({ run }, caller) => {
       await visible(parts, caller, run);
+      // A person who resumes has perhaps just started the server.
+      await parts.models.list(true);
       await runs.resume(run, caller.client);
       return { status: (await runs.view(run)).status };
     },
