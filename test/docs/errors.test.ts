@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { errorCodes, errorTable } from "../../sidecar/protocol/errors.ts";
 
 const entry = /^\| `(\w+)` \| (.+) \| (.+) \|$/gm;
@@ -23,5 +24,15 @@ describe("docs/errors.md", () => {
       const { meaning, wayOut } = errorTable[code];
       for (const sentence of [meaning, wayOut]) assert.match(sentence, /^[A-Za-z][^|\n]*\.$/, code);
     }
+  });
+
+  it("names no code that nobody can see", () => {
+    const sources = ["sidecar", "extension", "webview"].flatMap((root) =>
+      readdirSync(root, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts") && !file.endsWith("errors.ts"))
+        .map((file) => readFileSync(join(root, file), "utf8")),
+    );
+    const unused = errorCodes.filter((code) => !sources.some((text) => text.includes(`"${code}"`)));
+    assert.deepEqual(unused, []);
   });
 });

@@ -92,6 +92,12 @@ describe("the packages", function () {
     assert.deepEqual([...hosts].sort(), knownHosts);
   });
 
+  it("listen to no address of the kind vscode://", () => {
+    const { activationEvents = [] } = JSON.parse(shipped("package.json")) as { activationEvents?: string[] };
+    assert.equal(activationEvents.includes("onUri"), false);
+    for (const bundle of bundles) assert.equal(shipped(`dist/${bundle}`).includes("registerUriHandler"), false, bundle);
+  });
+
   it("run nothing when they are installed or removed", () => {
     const { scripts = {} } = JSON.parse(shipped("package.json")) as Partial<Manifest>;
     assert.deepEqual(

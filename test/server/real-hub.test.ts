@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
-import type { HubClient } from "../../sidecar/client/client.ts";
+import type { HubClient, Introduction } from "../../sidecar/client/client.ts";
 import { readRecord } from "../../sidecar/client/record.ts";
 import { PodiumError } from "../../sidecar/protocol/errors.ts";
 import { methods } from "../../sidecar/protocol/methods.ts";
@@ -32,6 +32,15 @@ const resultOf = (method: string): ValidateFunction => {
   return committed.getSchema(`urn:podium:protocol:1${reference}`) ?? assert.fail(reference);
 };
 
+const introductionOf = (roots: readonly string[]): Introduction => ({
+  client: "test",
+  build: { version: "0.0.0", builtAt: "1970-01-01T00:00:00.000Z", channel: "dev" },
+  scopes: ["read", "run"],
+  human: false,
+  roots: [...roots],
+  trusted: true,
+});
+
 describe("a real hub", function () {
   this.timeout(60_000);
   let place: Place;
@@ -42,17 +51,7 @@ describe("a real hub", function () {
   let record: { port: number; token: string; human: string; pid: number };
   let otherRoot = "";
 
-  const reach = (roots: readonly string[], human = false): Promise<HubClient> =>
-    place.reach({
-      introduction: {
-        client: "test",
-        build: { version: "0.0.0", builtAt: "1970-01-01T00:00:00.000Z", channel: "dev" },
-        scopes: ["read", "run", ...(human ? (["human"] as const) : [])],
-        human,
-        roots: [...roots],
-        trusted: true,
-      },
-    });
+  const reach = (roots: readonly string[]): Promise<HubClient> => place.reach({ introduction: introductionOf(roots) });
   const rest = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`http://127.0.0.1:${record.port}${path}`, {
       ...init,
@@ -148,6 +147,46 @@ describe("a real hub", function () {
         [{ runs: [] }],
       );
     });
+  });
+
+  it("reads, starts and reviews nothing for a folder that is not trusted", async () => {
+    const client = await place.reach({
+      introduction: { ...introductionOf([place.root]), trusted: false },
+    });
+    const input = { question: "Where?" };
+    for (const attempt of [
+      () => client.request("run.start", { workflow: "ask_workspace", input }),
+      () => client.request("workflow.check", {}),
+      () => client.request("review.scopes", { root: place.root }),
+    ])
+      await assert.rejects(attempt, (error) => codeOf(error) === "trust");
+    const { workflows } = await client.request("workflow.list", {});
+    assert.equal(
+      workflows.some(({ name }) => name === "wait"),
+      false,
+    );
+    // Trust that is granted while the window is open counts at once.
+    await client.request("settings.set", { settings: {}, trusted: true });
+    assert.ok((await client.request("workflow.list", {})).workflows.some(({ name }) => name === "wait"));
+    client.close();
+  });
+
+  it("answers questions that are made to break a search or a query", async () => {
+    for (const question of [
+      'NEAR("',
+      "'); DROP TABLE runs; --",
+      '"unterminated',
+      "a* OR b:c ^ (",
+      "-",
+      "\u0000",
+      "__proto__",
+    ]) {
+      const { run } = await ours.request("run.start", { workflow: "ask_workspace", input: { question } });
+      await until("end", async () => (await ours.request("run.events", { run, after: 0 })).ended);
+      const { status, error } = await ours.request("run.get", { run });
+      assert.equal(status, "succeeded", `${question}: ${JSON.stringify(error)}`);
+    }
+    assert.ok((await ours.request("run.list", {})).runs.length > 7);
   });
 
   describe("answers what its committed schemas say", () => {
