@@ -40,7 +40,10 @@ async function doctor(context: CliContext): Promise<number> {
 
 /** Every command: noun or verb → what it does. */
 export const commands: Readonly<Record<string, Command>> = {
-  ask: async (context) => await runWorkflow(context, "ask_workspace", (session) => askInput(context, session)),
+  ask: async (context) => {
+    word(context, 1, "The question");
+    return await runWorkflow(context, "ask_workspace", (session) => askInput(context, session));
+  },
   review: async (context) => {
     const input = await reviewInput(context);
     return await runWorkflow(context, "review_changes", async () => input);

@@ -57,7 +57,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Session> {
     if (data === null && (hub.attention.get()?.open ?? 0) === 0) rmSync(home, { recursive: true, force: true });
   };
   return {
-    where: ` --embedded --data ${home}`,
+    where: whereOf(home),
     request: (method, params) => dispatch(hub.handlers, method, params, caller),
     watch: async (method, params, onItem) => await subscribe(hub.streams, method, params, caller, onItem),
     onClose: () => undefined,
@@ -67,6 +67,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Session> {
     },
   };
 }
+
+/** As a shell takes it. */
+const whereOf = (home: string): string =>
+  ` --embedded --data ${/^[\w./:@-]+$/.test(home) ? home : `'${home.replaceAll("'", "'\\''")}'`}`;
 
 function ownDirectory(data: string): string {
   assertOwnDirectory(data);
@@ -81,7 +85,7 @@ function ownDirectory(data: string): string {
 async function attach(home: string, { env, paths, introduction }: EmbeddedOptions): Promise<Session> {
   try {
     const client = await reachHub({ home, dist: paths.dist, env, mayStart: false, introduction });
-    return attached(client, ` --embedded --data ${home}`);
+    return attached(client, whereOf(home));
   } catch (cause) {
     const sentence = `${home} is in use by another Podium that does not answer; choose another folder with --data.`;
     throw new PodiumError("data_in_use", sentence, { cause });

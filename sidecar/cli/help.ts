@@ -51,7 +51,8 @@ const nouns: { readonly [noun: string]: string } = {
     [--limit N] [--before RUN] [--all] how many, from where on, of every workspace
 podium runs show RUN                 its result and steps
 podium runs tail RUN                 follow it to its end
-podium runs answer RUN [ASK]         --value JSON | --grant | --deny, for an unknown outcome --retry | --done JSON | --skip
+podium runs answer RUN [ASK]         --value JSON | --grant | --deny
+                                     after an unknown outcome: --retry | --done JSON | --skip
 podium runs resume RUN               go on with a run that waits
 podium runs cancel RUN               end it
 podium runs export RUN               the event log as JSON lines

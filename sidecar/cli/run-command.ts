@@ -4,7 +4,7 @@ import type { JsonObject } from "../protocol/json.ts";
 import type { RunShow } from "../protocol/results.ts";
 import { AskResult } from "../protocol/review.ts";
 import type { PartialRunSettings } from "../server/handlers.ts";
-import { type CliContext, serversOf, word, workspaceRoot } from "./context.ts";
+import { type CliContext, serversOf, workspaceRoot } from "./context.ts";
 import { exitOfRun } from "./exit.ts";
 import { follow } from "./follow.ts";
 import { createProgress, type Progress, silentProgress } from "./progress.ts";
@@ -48,7 +48,6 @@ export const workflowName = ({ cwd }: CliContext, written: string): string =>
 
 /** The inputs of `ask`: the question, and with `--follow` the answer of an earlier run. */
 export async function askInput(context: CliContext, session: Session): Promise<JsonObject> {
-  word(context, 1, "The question");
   const question = context.invocation.words.slice(1).join(" ");
   const { follow: earlier } = context.invocation.values;
   if (earlier === undefined) return { question };
@@ -98,8 +97,9 @@ export async function followToEnd(context: CliContext, first: Session, run: stri
       },
     });
     session = followed.session;
-    await print(context, session, ended(context, followed.show, cause));
-    return ended(context, followed.show, cause).exit;
+    const show = ended(context, followed.show, cause);
+    await print(context, session, show);
+    return show.exit;
   } finally {
     forget();
     if (timer) clearTimeout(timer);
@@ -125,8 +125,10 @@ export async function printEnded(context: CliContext, session: Session, run: str
   return 0;
 }
 
-async function print(context: CliContext, session: Session, show: RunShow): Promise<void> {
+async function print(context: CliContext, session: Session, found: RunShow): Promise<void> {
   const { format } = context.invocation;
+  const waits = found.waits.map((wait) => ({ ...wait, answerWith: `${wait.answerWith}${session.where}` }));
+  const show = { ...found, waits };
   if (format === "jsonl") context.stdout((await session.request("run.export", { run: show.run })).jsonl);
   else if (format === "json") {
     const { steps: _steps, trace: _trace, ...result } = show;
@@ -139,10 +141,9 @@ async function print(context: CliContext, session: Session, show: RunShow): Prom
 async function explain(context: CliContext, session: Session, show: RunShow): Promise<void> {
   const say = (line: string): void => context.stderr(`${visible(line)}\n`);
   if (show.degraded) say(await whyDegraded(context, session));
-  const { where } = session;
-  for (const wait of show.waits) say(`waits for you: ${wait.title ?? wait.kind}\n  ${wait.answerWith}${where}`);
+  for (const wait of show.waits) say(`waits for you: ${wait.title ?? wait.kind}\n  ${wait.answerWith}`);
   if (show.status === "parked" && show.waits.length === 0)
-    say(`${show.run} waits (${show.reason ?? "paused"}); go on with: podium runs resume ${show.run}${where}`);
+    say(`${show.run} waits (${show.reason ?? "paused"}); go on with: podium runs resume ${show.run}${session.where}`);
   if (show.error) say(`${show.error.code}: ${show.error.message}${show.error.cause ? ` (${show.error.cause})` : ""}`);
 }
 

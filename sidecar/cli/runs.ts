@@ -2,10 +2,20 @@ import { type CliContext, show, withSession, word } from "./context.ts";
 import { answerValue, readNamed } from "./inputs.ts";
 import { renderRuns, renderShow } from "./render.ts";
 import { followToEnd, printEnded } from "./run-command.ts";
+import type { Session } from "./session.ts";
 
 type Verb = (context: CliContext) => Promise<number>;
 const isEnded = (status: string): boolean => ["succeeded", "failed", "cancelled"].includes(status);
 const runOf = (context: CliContext): string => word(context, 2, "The run id");
+
+/** Does one thing with the run that is named; without a name nothing is opened. */
+function onRun(context: CliContext, work: (session: Session, run: string) => Promise<void>): Promise<number> {
+  const run = runOf(context);
+  return withSession(context, async (session) => {
+    await work(session, run);
+    return 0;
+  });
+}
 
 /** `podium runs …`, by verb. */
 export const runs: Readonly<Record<string, Verb>> = {
@@ -21,10 +31,9 @@ export const runs: Readonly<Record<string, Verb>> = {
       return 0;
     }),
   show: (context) =>
-    withSession(context, async (session) => {
-      const found = await session.request("run.get", { run: runOf(context) });
+    onRun(context, async (session, run) => {
+      const found = await session.request("run.get", { run });
       show(context, found, () => renderShow(found, context.style));
-      return 0;
     }),
   tail: async (context) => {
     const run = runOf(context);
@@ -56,16 +65,12 @@ export const runs: Readonly<Record<string, Verb>> = {
     }
   },
   cancel: (context) =>
-    withSession(context, async (session) => {
-      await session.request("run.cancel", { run: runOf(context) });
+    onRun(context, async (session, run) => {
+      await session.request("run.cancel", { run });
       show(context, {}, () => "cancelled");
-      return 0;
     }),
   export: (context) =>
-    withSession(context, async (session) => {
-      context.stdout((await session.request("run.export", { run: runOf(context) })).jsonl);
-      return 0;
-    }),
+    onRun(context, async (session, run) => context.stdout((await session.request("run.export", { run })).jsonl)),
   import: async (context) => {
     const jsonl = await readNamed(context, word(context, 2, "The file, or -,"));
     return await withSession(context, async (session) => {
