@@ -6,6 +6,7 @@ import { createHealth, type Health } from "./health.ts";
 const rediscoverMs = 60_000;
 const firstPauseMs = 2000;
 const lastPauseMs = 30_000;
+const againMs = 1000;
 
 /** The servers that were found, each with what is known of it. */
 export interface Catalog {
@@ -13,6 +14,8 @@ export interface Catalog {
   ready(): Promise<void>;
   /** Resolves when what is known is not older than it should be. */
   fresh(): Promise<void>;
+  /** Looks again, unless that was done within the last second: before somebody is told that nothing answers. */
+  again(): Promise<void>;
   /** Looks for servers and at each of them; calls at the same time share one look. */
   refresh(): Promise<void>;
   /** Looks in the background at what is due. */
@@ -35,6 +38,7 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
   let pauseMs = firstPauseMs;
   let rediscoverAt = 0;
   let published = "";
+  let lookedAt = Number.NEGATIVE_INFINITY;
 
   const infos = () => [...healths.values()].flatMap((health) => health.info() ?? []);
   const publish = (): void => {
@@ -62,6 +66,7 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
       (health) => all === "all" || health.info() === null || health.due() <= now,
     );
     await Promise.all(due.map((health) => health.look(closing.signal)));
+    if (all === "all") lookedAt = clock.monotonic();
     publish();
   };
   const run = (all: "all" | "due"): Promise<void> => {
@@ -93,6 +98,10 @@ export function createCatalog(discover: () => Promise<readonly Endpoint[]>, cloc
     fresh: async () => {
       await ready();
       if (clock.monotonic() >= nextDue()) await run("due");
+    },
+    again: async () => {
+      await ready();
+      if (clock.monotonic() - lookedAt >= againMs) await refresh();
     },
     refresh,
     touch: () => {

@@ -57,7 +57,9 @@ interface Knowledge {
   readonly breaker: Breaker;
   readonly counter: TokenCounter;
   speeds: Speeds;
+  /** The window that the server held last, and the one it holds at most because it held less than it was asked for. */
   verified: number | null;
+  largest: number | null;
   /** How often in a row the engine failed over a call with a schema. */
   schemaFailures: number;
 }
@@ -87,6 +89,7 @@ export function createModels(options: ModelsOptions): ModelsHub {
       counter: createTokenCounter(),
       speeds: unmeasured,
       verified: null,
+      largest: null,
       schemaFailures: 0,
     };
     knowledge.set(key, fresh);
@@ -120,9 +123,9 @@ export function createModels(options: ModelsOptions): ModelsHub {
       models: endpoint.models.map((model) => withKnowledge(model, know(endpoint, model))),
     }));
   const windowTokens = ({ endpoint, model }: Candidate): number => {
-    const { verified } = know(endpoint, model);
+    const { largest } = know(endpoint, model);
     const asked = windowOf(endpoint.flavour, model.context, options.settings().maxContext);
-    return verified === null ? asked : Math.min(asked, verified);
+    return largest === null ? asked : Math.min(asked, largest);
   };
   const resolved = (candidate: Candidate, servers: readonly string[] | null): ResolvedModel => ({
     ...(servers === null ? {} : { servers }),
@@ -160,8 +163,9 @@ export function createModels(options: ModelsOptions): ModelsHub {
       counter: known.counter,
       allocated: (signal) => health.endpoint.allocated(id, signal).catch(() => null),
       verified: () => known.verified,
-      verify: (tokens) => {
-        known.verified = tokens;
+      verify: (held, wanted) => {
+        known.verified = held;
+        known.largest = held < wanted ? held : null;
       },
     });
   };
@@ -200,10 +204,13 @@ export function createModels(options: ModelsOptions): ModelsHub {
   };
 
   return {
-    ready: (settings) => {
+    ready: async (settings) => {
       const servers = settings ? ownServers(settings) : null;
+      const catalog = catalogOf(servers);
       // Nobody else looks at a run's own servers, so a step that begins does.
-      return servers === null ? found.ready() : catalogOf(servers).fresh();
+      await (servers === null ? catalog.ready() : catalog.fresh());
+      // A server that was started a moment ago is found before a step is told that there is none.
+      if (settings && lacks(settings, catalog.infos())) await catalog.again();
     },
     resolve: (role, settings) => {
       const servers = ownServers(settings);
@@ -250,6 +257,14 @@ export function createModels(options: ModelsOptions): ModelsHub {
       for (const catalog of catalogs()) catalog.close();
     },
   };
+}
+
+/** True when no server answers, or none lists a model that was chosen by name. */
+function lacks({ roles }: ModelSettings, infos: readonly EndpointInfo[]): boolean {
+  const up = infos.filter(({ state }) => state !== "down");
+  const listed = up.flatMap(({ models }) => models.map(({ ref }) => ref.replace(/^[^/]*\//, "")));
+  const isListed = (id: string): boolean => listed.includes(id) || listed.includes(`${id}:latest`);
+  return up.length === 0 || Object.values(roles).some((ref) => !isListed(ref.replace(/^[^/]*\//, "")));
 }
 
 /** The servers that a run named for itself; null = all that were found. */

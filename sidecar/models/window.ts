@@ -60,7 +60,8 @@ export interface Window {
   readonly allocated: (signal: AbortSignal) => Promise<number | null>;
   /** The window verified last; null = never. */
   readonly verified: () => number | null;
-  readonly verify: (tokens: number) => void;
+  /** Learns what the server holds after it was asked for `wanted` tokens. */
+  readonly verify: (held: number, wanted: number) => void;
 }
 
 /** Never sends a prompt that would be cut, and throws `context_overflow` (reason `truncated`) when a server cut one anyway. */
@@ -85,7 +86,7 @@ async function* stream(
     if (check && (part.type === "thinking" || part.type === "text" || part.type === "end")) {
       check = false;
       const held = await window.allocated(signal);
-      if (held !== null) window.verify(held);
+      if (held !== null) window.verify(held, tokens);
       if (held !== null && held < estimate)
         throw truncated(model.ref, `it holds ${held} tokens of a prompt of ~${estimate}`);
     }

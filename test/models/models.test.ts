@@ -71,6 +71,60 @@ describe("models", () => {
     hub.close();
   });
 
+  it("finds a server that was started a moment ago before it says that there is none", async () => {
+    const clock = testClock();
+    const silent = scripted("none", clock);
+    const up = endpoint(
+      () => ollamaInfo,
+      () => silent,
+    );
+    const late = endpoint(
+      () => mlxInfo,
+      () => silent,
+    );
+    let there: readonly Endpoint[] = [];
+    const hub = models(clock, () => there);
+    await hub.ready(settings);
+    assert.equal(hub.resolve("main", settings), null);
+    there = [up];
+    await hub.ready(settings);
+    assert.equal(hub.resolve("main", settings), null, "looked at again within the second");
+    await clock.advance(1100);
+    await hub.ready(settings);
+    assert.equal(hub.resolve("main", settings)?.ref, "ollama/b");
+    there = [up, late];
+    const named = { ...settings, roles: { main: "mlx_lm/a" } };
+    await clock.advance(1100);
+    await hub.ready(named);
+    assert.equal(hub.resolve("main", named)?.ref, "mlx_lm/a");
+    hub.close();
+  });
+
+  it("takes a window for the largest only when the server held less than it was asked for", async () => {
+    const clock = testClock();
+    let trained: number | null = null;
+    let held = 4096;
+    const info = () => endpointInfo([{ ...modelInfo("ollama/b"), context: { trained, allocated: null } }]);
+    const inner = scripted("ollama/b", clock, [text("yes"), endPart("ollama/b", 400, 40)]);
+    const only = { ...endpoint(info, () => inner), allocated: async () => held };
+    const hub = models(clock, () => [only]);
+    await hub.ready(settings);
+    const ask = async (): Promise<number | undefined> => {
+      const target = hub.resolve("main", settings);
+      assert.ok(target);
+      collect(hub.call(target, asked, caller, never()));
+      await clock.advance(10);
+      await hub.list({ refresh: true });
+      return hub.resolve("main", settings)?.contextTokens;
+    };
+    assert.equal(await ask(), 4096);
+    trained = 8192;
+    assert.equal(await ask(), 8192, "4096 was all that was asked for");
+    held = 6000;
+    assert.equal(await ask(), 6000);
+    hub.close();
+  });
+
   it("sends no schema any more after an engine died of it twice in a row", async () => {
     const clock = testClock();
     const done = [text("yes"), endPart("ollama/b", 400, 40)];

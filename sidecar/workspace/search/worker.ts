@@ -10,7 +10,7 @@ import { type Candidate, type IndexStore, openIndex, removeIndex } from "./store
 import { questionWords } from "./words.ts";
 
 /** Milliseconds after the question at which reading ends: without an index, and with one, which is read for a little in any case. */
-const firstScan = 1400;
+const firstScan = 1200;
 const laterScan = 170;
 const leastScan = 30;
 const backgroundSlice = 50;
