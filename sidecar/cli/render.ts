@@ -82,9 +82,8 @@ export function renderRun(result: RunResult, style: Style): string {
     style.bold("Where the time went"),
     renderTimings(result) || "  nothing took a millisecond",
     "",
-    [usage, renderEgress(result), ...(result.models.length > 0 ? [result.models.join(", ")] : ["no model"])].join(
-      " · ",
-    ),
+    [usage, result.models.length > 0 ? result.models.join(", ") : "no model"].join(" · "),
+    renderEgress(result),
     `run ${result.run}`,
   ].join("\n");
 }

@@ -8,7 +8,7 @@ import { createPlace, type Place } from "../support/hub.ts";
 interface Extra {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | null;
 }
 
 /** One place with a model server, and the built command line to use them with. */

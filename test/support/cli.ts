@@ -25,7 +25,8 @@ export interface Running {
 interface How {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly stdin?: string;
+  /** What stdin says; null = it stays open and silent. */
+  readonly stdin?: string | null;
   /** The Node version that the process claims to be. */
   readonly node?: string;
 }
@@ -56,7 +57,7 @@ function start(entry: string, words: readonly string[], how: How): Running {
   });
   // A command that reads no stdin may end before it is written.
   child.stdin.on("error", () => undefined);
-  child.stdin.end(how.stdin ?? "");
+  if (how.stdin !== null) child.stdin.end(how.stdin ?? "");
   const ran = new Promise<Ran>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
