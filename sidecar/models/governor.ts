@@ -90,6 +90,8 @@ function note(reading: Reading, part: ModelPart, now: number): void {
 /** Tokens per second of a model that was never measured. */
 const guessedSpeed = 200;
 const longestGuess = 60_000;
+/** A speed measured while the machine was busy says too little to hold the device for longer. */
+const longestWait = 120_000;
 
 /** How long a server goes on reading a prompt that was cut, ms; 0 when it had begun to answer. */
 function unreadMs(reading: Reading, governance: Governance, request: ModelRequest): number {
@@ -103,5 +105,5 @@ function unreadMs(reading: Reading, governance: Governance, request: ModelReques
   }
   const left = (governance.promptTokens(request) / (governance.promptPerSecond() ?? guessedSpeed)) * 1000 - passed;
   // It takes longer than was foreseen: what took so long already is likely to take as long again.
-  return left > 0 ? left : Math.min(passed, longestGuess);
+  return left > 0 ? Math.min(left, longestWait) : Math.min(passed, longestGuess);
 }

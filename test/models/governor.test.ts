@@ -224,6 +224,19 @@ describe("GPU governor", () => {
     assert.deepEqual(started, ["cut", "next"]);
   });
 
+  it("waits two minutes at most, whatever was measured on a busy machine", async () => {
+    const { call, clock, started } = setUp({ promptPerSecond: 4 });
+    const controller = new AbortController();
+    call("cut", {}, { signal: controller.signal, script: [60_000] });
+    await clock.advance(100);
+    call("next", {});
+    controller.abort();
+    await clock.advance(119_000);
+    assert.deepEqual(started, ["cut"]);
+    await clock.advance(1500);
+    assert.deepEqual(started, ["cut", "next"]);
+  });
+
   it("waits two steps of reading where the server tells its progress", async () => {
     const { call, clock, started } = setUp();
     const controller = new AbortController();
