@@ -219,15 +219,26 @@ describe("a parked run", () => {
   it("holds no memory, and goes on from its log", async () => {
     setFlagsFromString("--expose-gc");
     const collect: () => void = runInNewContext("gc");
-    const made = agent();
     const alive: WeakRef<object>[] = [];
-    made.body = async () => {
-      const value = { list: Array.from({ length: 20_000 }, (_, at) => at) };
-      alive.push(new WeakRef(value));
-      return value;
-    };
-    const world = createWorld({ steps: [made.step] });
-    const nodes = [step("a", "agent@1"), approve("ok"), set("n", "=len(a.list)")];
+    const steps: Step[] = [
+      {
+        name: "list@1",
+        effect: "pure",
+        run: async () => ({ value: Array.from({ length: 20_000 }, (_, at) => at) }),
+      },
+      {
+        // Sees the very value that the state of the run holds.
+        name: "look@1",
+        effect: "pure",
+        async run(input) {
+          const list = input.with["list"];
+          if (typeof list === "object" && list !== null) alive.push(new WeakRef(list));
+          return { value: null };
+        },
+      },
+    ];
+    const world = createWorld({ steps });
+    const nodes = [step("a", "list@1"), step("b", "look@1", { list: "=a" }), approve("ok"), set("n", "=len(a)")];
     const start = async (): Promise<string> => {
       const run = await world.start(graph(nodes, "n"));
       await world.runs.settled(run);
@@ -237,6 +248,7 @@ describe("a parked run", () => {
     // What a weak reference was made for stays alive until the turn of the event loop ends.
     await turn();
     collect();
+    assert.equal(alive.length, 20);
     assert.equal(alive.filter((ref) => ref.deref() !== undefined).length, 0);
     assert.equal((await world.runs.view(runs[0] ?? "")).status, "parked");
     await world.runs.answer(runs[0] ?? "", undefined, true, human);
