@@ -57,6 +57,8 @@ export interface RunRecord {
   budgetGrants: number;
   warned: boolean;
   hadModel: boolean;
+  /** A call to a model was begun, whether it ended or not. */
+  askedModel: boolean;
   adopted: boolean;
   degraded: boolean;
   status: "open" | "succeeded" | "failed" | "cancelled";
@@ -74,6 +76,7 @@ export function createRecord(schedule: Schedule): RunRecord {
     budgetGrants: 0,
     warned: false,
     hadModel: false,
+    askedModel: false,
     adopted: false,
     degraded: false,
     status: "open",
@@ -114,6 +117,8 @@ function startOp(record: RunRecord, event: RunEvent & { kind: "op-start" }): voi
   notes.grants.delete(event.op);
   let fresh = 0;
   if (event.opKind === "model") {
+    // Without a model there is only a role to name, and a role has no server before it.
+    if (event.name.includes("/")) record.askedModel = true;
     const sent = record.sent.get(event.name) ?? { next: new Map() };
     record.sent.set(event.name, sent);
     fresh = freshPart(sent, event.request);

@@ -29,8 +29,8 @@ export interface StartInput {
 
 export interface Runs {
   start(input: StartInput): Promise<string>;
-  /** Takes over all open runs of the store; call once, before the doors open. */
-  adoptOpen(): Promise<void>;
+  /** Takes over all open runs of the store; call once. Resolves with those whose log cannot be read, and why. */
+  adoptOpen(): Promise<readonly { readonly run: string; readonly error: PodiumError }[]>;
   /** Resolves when the run has ended and its sockets are closed. */
   cancel(run: string, by: string): Promise<void>;
   resume(run: string, by: string): Promise<RunStatus>;
@@ -218,9 +218,17 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
     },
     async adoptOpen() {
       await models.ready();
+      const failed: { readonly run: string; readonly error: PodiumError }[] = [];
       for (const run of await store.open()) {
-        await inTurn(run, () => adopt(run)).catch((error: unknown) => refused.set(run, toPodiumError(error)));
+        try {
+          await inTurn(run, () => adopt(run));
+        } catch (thrown) {
+          const error = toPodiumError(thrown);
+          refused.set(run, error);
+          failed.push({ run, error });
+        }
       }
+      return failed;
     },
     cancel: (run, by) =>
       inTurn(run, async () => {

@@ -59,7 +59,8 @@ export interface OperationScope {
 }
 
 /**
- * True when the run goes on later instead of failing, should no model be there (PRODUCT 4.1). One that is on record as
- * degraded began without a model, so a restart does not make it wait for one.
+ * True when the run goes on later instead of failing, should no model be there (PRODUCT 4.1). A run that was taken over
+ * before it had asked any model is as a new one: on a machine without models it would wait for ever.
  */
-export const waitsForModel = (record: RunRecord): boolean => record.hadModel || (record.adopted && !record.degraded);
+export const waitsForModel = (record: RunRecord): boolean =>
+  record.hadModel || (record.adopted && record.askedModel && !record.degraded);

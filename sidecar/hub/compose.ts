@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { freemem, homedir, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
 import { readLog } from "../engine/load.ts";
-import { createRuns } from "../engine/runs.ts";
+import { createRuns, type Runs } from "../engine/runs.ts";
 import { createModels } from "../models/models.ts";
 import type { RunObserver } from "../ports.ts";
 import type { RunEvent } from "../protocol/events.ts";
@@ -58,8 +58,8 @@ export interface Hub {
   readonly realRoots: (roots: readonly string[]) => Promise<readonly string[]>;
   /** The log of a workspace's newest review; none when there is no such run. */
   readonly newestReview: (root: string) => Promise<readonly RunEvent[]>;
-  /** Takes over the runs that were open when the last process ended. */
-  adopt(): Promise<void>;
+  /** Takes over the runs that were open when the last process ended; resolves with those that could not be read, and why. */
+  adopt(): ReturnType<Runs["adoptOpen"]>;
   /** Admits no new operation and waits for those under way; `now` aborts them. */
   drain(now: boolean): Promise<void>;
   close(): Promise<void>;
@@ -226,7 +226,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
         if ((await store.row(run))?.workflow !== "review_changes") continue;
         for (const event of await readLog(store, run)) findings.take(event);
       }
-      await runs.adoptOpen();
+      return runs.adoptOpen();
     },
     drain: async (now) => {
       for (const listener of drainListeners)

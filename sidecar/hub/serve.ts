@@ -81,7 +81,7 @@ export async function serveHub({ home, paths, build, env, log, onWritePoint }: S
     idle.look();
   });
   log(`listening on 127.0.0.1:${doors.port}, epoch ${hub.epoch}, ${build.version}`);
-  await hub.adopt();
+  for (const { run, error } of await hub.adopt()) log(`${run} was not taken over: ${error.code}: ${error.message}`);
   idle.look();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => requestStop(true));
   const now = await stopRequested;

@@ -196,6 +196,27 @@ describe("a run", () => {
     assert.equal((await world.runs.view(run)).status, "succeeded");
   });
 
+  it("parks a run that was taken over in a call, and treats one that had not asked yet as new", async () => {
+    const script = async function* (_call: unknown, signal: AbortSignal): AsyncGenerator<never> {
+      await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    const outcomeOf = async (isAsked: boolean): Promise<readonly unknown[]> => {
+      let world = createWorld({ script });
+      if (!isAsked) world.store.crashAt(1, "after");
+      await world.start(graph([step("s", "say@1")])).catch(() => undefined);
+      if (isAsked) await world.clock.advance(20);
+      world = world.restart();
+      const [run = ""] = await world.store.open();
+      world.models.available = false;
+      await world.runs.adoptOpen();
+      await world.runs.settled(run);
+      const { status, reason, error } = await world.runs.view(run);
+      return [status, reason, error?.code];
+    };
+    assert.deepEqual(await outcomeOf(true), ["parked", "provider", undefined]);
+    assert.deepEqual(await outcomeOf(false), ["failed", null, "provider_unavailable"]);
+  });
+
   it("cancels what runs and says so", async () => {
     const world = createWorld({
       script: async function* (_call, signal) {

@@ -65,8 +65,8 @@ describe("a hub that is killed", function () {
   });
 
   /** A place whose git writes a line for each time it is run, and which knows the workflow `longer`. */
-  function countingPlace(): Place {
-    const place = createPlace({ PODIUM_SERVERS: fake.url });
+  function countingPlace(servers = fake.url): Place {
+    const place = createPlace({ PODIUM_SERVERS: servers });
     const bin = join(place.home, "bin");
     mkdirSync(bin);
     const path = process.env["PATH"] ?? "";
@@ -293,6 +293,22 @@ describe("a hub that is killed", function () {
       );
     }
     for (const [what, times] of Object.entries(counted)) assert.ok(times > 0, `${what}: none`);
+  });
+
+  it("goes on without a model as it began, whichever write point it died at", async () => {
+    const place = countingPlace("http://127.0.0.1:9");
+    places.push(place);
+    for (let point = 1; point <= 8; point += 1) {
+      const client = await reach(place);
+      const known = await killInside(place, client, point, `zznone${point}`, "ask_workspace");
+      client.close();
+      const again = await reach(place);
+      const run = known ?? (await start(again, `zznone${point}`, "ask_workspace"));
+      assertOnce(await untilEnded(again, run));
+      const { status, degraded } = await again.request("run.get", { run });
+      assert.deepEqual([status, degraded], ["succeeded", true], `write point ${point}`);
+      again.close();
+    }
   });
 
   it("lets the device rest for 5 s after a hub died in a call", async () => {
