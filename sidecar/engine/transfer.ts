@@ -51,7 +51,11 @@ function toBase64(text: string): string {
 }
 
 function fromBase64(text: string): string {
-  return new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  try {
+    return new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  } catch {
+    throw notARun("a stored value is not base64");
+  }
 }
 
 /** A run as JSON lines: a header, then the events, each blob after the event that first names it. */

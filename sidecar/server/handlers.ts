@@ -8,7 +8,9 @@ import type { JsonObject } from "../protocol/json.ts";
 import type { Result } from "../protocol/methods.ts";
 import type { ModelsResult } from "../protocol/models.ts";
 import type { CheckResult, DoctorResult, RunRow, WorkflowInfo } from "../protocol/results.ts";
+import { limits } from "../protocol/wire.ts";
 import { type Caller, type Handlers, sees } from "./caller.ts";
+import { assertDepth } from "./depth.ts";
 
 /** A workflow ready to run. */
 interface ReadyWorkflow {
@@ -138,7 +140,11 @@ export function createHandlers(parts: HubParts): Handlers {
       await visible(parts, caller, run);
       return { jsonl: await runExport(store, run, parts.digest) };
     },
-    "run.import": async ({ jsonl }) => ({ run: await runs.importRun(jsonl) }),
+    "run.import": async ({ jsonl }) => {
+      // The door measured one text; what is in its lines is measured here.
+      for (const line of jsonl.split("\n")) assertDepth(line, 2 * limits.depth);
+      return { run: await runs.importRun(jsonl) };
+    },
     "workflow.list": async (_params, caller) => ({ workflows: [...(await parts.workflows.list(readable(caller)))] }),
     "workflow.check": async ({ files }, caller) => {
       assertTrusted(caller);

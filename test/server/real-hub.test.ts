@@ -187,6 +187,31 @@ describe("a real hub", function () {
     assert.ok((await ours.request("run.list", {})).runs.length > 7);
   });
 
+  it("imports what it exported, and refuses every other text with a reason", async () => {
+    const { jsonl } = await ours.request("run.export", { run: answered });
+    assert.equal((await ours.request("run.import", { jsonl })).run, answered);
+    const [header = "", ...lines] = jsonl.trimEnd().split("\n");
+    const deep = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    const refused: readonly (readonly [string, string])[] = [
+      ["", "invalid_input"],
+      ["not json", "invalid_input"],
+      ["[]\n1", "invalid_input"],
+      [lines.join("\n"), "invalid_input"],
+      [header, "invalid_input"],
+      [[header, ...lines.slice(1)].join("\n"), "invalid_input"],
+      [[header, ...lines].join("\n").replace("brass", "steel"), "invalid_input"],
+      [[header.replace(/run_\w+/, "run_other"), ...lines].join("\n"), "invalid_input"],
+      [[header, '{"blob":"x","base64":"%%%"}', ...lines].join("\n"), "invalid_input"],
+      [[header, ...lines, deep].join("\n"), "too_deep"],
+    ];
+    for (const [text, code] of refused)
+      await assert.rejects(
+        () => ours.request("run.import", { jsonl: text }),
+        (error) => codeOf(error) === code,
+        text.slice(0, 60),
+      );
+  });
+
   describe("answers what its committed schemas say", () => {
     it("over the socket", async () => {
       const ask = async (method: keyof typeof methods, params: object): Promise<void> => {
