@@ -66,6 +66,8 @@ async function ask(app: App, argument: unknown): Promise<void> {
         title: "Ask About This Workspace",
         prompt: "The answer names the lines it comes from. Nothing leaves this machine.",
         placeHolder: "How does … work? Where is … decided?",
+        // The palette gives the focus back to a panel, which would close this box; and looking at code loses no question.
+        ignoreFocusOut: true,
       });
   if (question?.trim()) await app.start("ask_workspace", { question: question.trim() });
 }
@@ -119,10 +121,16 @@ async function runWorkflow(app: App, argument: unknown): Promise<void> {
     const title = `${info.name}: ${question.name}`;
     const answer =
       question.choices.length > 0
-        ? await vscode.window.showQuickPick([...question.choices], { title, placeHolder: question.value ?? "" })
+        ? await vscode.window.showQuickPick([...question.choices], {
+            title,
+            placeHolder: question.value ?? "",
+            ignoreFocusOut: true,
+          })
         : await vscode.window.showInputBox({
             title,
             value: question.value ?? "",
+            // The pick before gives the focus back to where it was, which would close this box.
+            ignoreFocusOut: true,
             validateInput: (typed) => problemOf(question, typed),
           });
     if (answer === undefined) return;

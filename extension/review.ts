@@ -8,14 +8,29 @@ export interface LspAddress {
   readonly token: string;
 }
 
+const opened = (socket: WebSocket): Promise<boolean> =>
+  new Promise((resolve) => {
+    socket.once("open", () => resolve(true));
+    socket.once("error", () => resolve(false));
+  });
+
+/** Goes on until a socket is open: the address may be that of a process whose end nobody has noticed yet. */
+async function connect(waitForHub: () => Promise<LspAddress>): Promise<WebSocket> {
+  for (let tries = 1; ; tries += 1) {
+    const { url, token } = await waitForHub();
+    const socket = new WebSocket(url, { headers: { authorization: `Bearer ${token}` } });
+    if (await opened(socket)) return socket;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(5000, 100 * tries)));
+  }
+}
+
 /**
  * The language client of the reviews. `waitForHub` is asked again after every loss, so findings come back by themselves;
  * the client manages no process and never gives up.
  */
 export function createReview(waitForHub: () => Promise<LspAddress>, log: vscode.LogOutputChannel): LanguageClient {
   const open = async (): Promise<StreamInfo> => {
-    const { url, token } = await waitForHub();
-    const socket = new WebSocket(url, { headers: { authorization: `Bearer ${token}` } });
+    const socket = await connect(waitForHub);
     const stream = createWebSocketStream(socket);
     stream.once("end", () => stream.destroy());
     stream.on("error", () => stream.destroy());
