@@ -89,16 +89,18 @@ count(
 );
 
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
-if (!linux) skip("the real editor: its test set-up is for Linux x64 only");
-else if (!existsSync(chromium)) skip("the real editor: Chromium is not installed (Debian package chromium)");
+if (!linux) skip("the real editor and the run panel in a browser: their test set-up is for Linux x64 only");
+else if (!existsSync(chromium))
+  skip("the real editor and the run panel in a browser: Chromium is not installed (Debian package chromium)");
 else if (run("the real editor, set-up", "bash", ["test/vscode/setup.sh"]) !== 0)
   skip("the real editor: its set-up failed (needs python3, make and g++)");
 else {
   for (const [title, args] of [
     ["the real editor", ["test/vscode/run.mjs"]],
     ["the real editor, Restricted Mode", ["test/vscode/run.mjs", "--restricted"]],
+    ["the packed extension as a person uses it", ["test/vscode/drive.mjs"]],
   ]) {
-    const stats = join(scratch, `${args.length}.json`);
+    const stats = join(scratch, `${title}.json`);
     count(title, stats, run(title, node, args, { PODIUM_TEST_STATS: stats }));
   }
 }

@@ -1,10 +1,12 @@
 import type { Activity, Live } from "../sidecar/protocol/live.ts";
 import type { RunView } from "../sidecar/protocol/run.ts";
+import { type Load, nameIn } from "./labels.ts";
 import { durationText, modelName, plural, visible } from "./text.ts";
 
 /** What an open operation is doing now: `what` in words, `figure` how far it is. Never one without the other. */
 export interface Doing {
-  readonly instance: string;
+  /** The step, as a person knows it. */
+  readonly name: string;
   readonly what: string;
   readonly figure: string;
   readonly model: string | null;
@@ -46,18 +48,18 @@ function words(current: Activity, name: string, now: number): readonly [what: st
 }
 
 /** What one operation is doing. `now` in ms. */
-export function doing(view: RunView, current: Activity, now: number): Doing {
+export function doing(view: RunView, current: Activity, now: number, load: Load): Doing {
   const op = view.steps.get(current.instance)?.ops.find(({ ordinal }) => ordinal === current.op);
-  const name = visible(op?.name ?? current.reason ?? "a tool");
-  const [what, figure] = words(current, name, now);
-  const model = op?.kind === "model" ? modelName(name) : current.model === null ? null : modelName(current.model);
-  return { instance: current.instance, what: visible(what), figure, model };
+  const called = visible(op?.name ?? current.reason ?? "a tool");
+  const [what, figure] = words(current, called, now);
+  const model = op?.kind === "model" ? modelName(called) : current.model === null ? null : modelName(current.model);
+  return { name: nameIn(view, current.instance, load), what: visible(what), figure, model };
 }
 
 /** Everything that is going on, what moves before what waits. */
-export function allDoing(view: RunView, live: Live, now: number): readonly Doing[] {
+export function allDoing(view: RunView, live: Live, now: number, load: Load): readonly Doing[] {
   const waits = (label: Activity["label"]): number => (label === "queued" || label === "held" ? 1 : 0);
   return [...live.values()]
     .toSorted((left, right) => waits(left.label) - waits(right.label))
-    .map((current) => doing(view, current, now));
+    .map((current) => doing(view, current, now, load));
 }

@@ -4,6 +4,7 @@ import type { Live } from "../sidecar/protocol/live.ts";
 import { AskResult } from "../sidecar/protocol/review.ts";
 import type { RunView } from "../sidecar/protocol/run.ts";
 import { allDoing } from "./activity.ts";
+import type { Load } from "./labels.ts";
 import { countText, durationText, modelName, plural, visible } from "./text.ts";
 
 /** What the buttons of the header do. */
@@ -66,20 +67,31 @@ function endWords(view: RunView, output: Json | undefined): readonly [icon: stri
   return ["pass", "Done", how.filter((part) => part !== "").join(" · ")];
 }
 
-function nowWords(view: RunView, live: Live, now: number): readonly [icon: string, words: string, figure: string] {
+function nowWords(
+  view: RunView,
+  live: Live,
+  now: number,
+  load: Load,
+): readonly [icon: string, words: string, figure: string] {
   if (view.status === "queued") return ["clock", "Queued", "begins as soon as another run ends"];
   if (view.status === "parked")
     return ["bell-dot", waits[view.reason ?? ""] ?? "Waiting", view.reason === "ask" ? "" : visible(view.detail ?? "")];
-  const [first, ...others] = allDoing(view, live, now);
+  const [first, ...others] = allDoing(view, live, now, load);
   if (!first) return ["sync", "Running", ""];
   const beside = others.length > 0 ? ` · and ${others.length} more` : "";
   const model = first.model === null ? "" : ` · ${first.model}`;
-  return ["sync", `${visible(first.instance)}: ${first.what}`, `${first.figure}${model}${beside}`];
+  return ["sync", `${first.name}: ${first.what}`, `${first.figure}${model}${beside}`];
 }
 
 /** The one line that moves: what goes on, how far it is, how long it took. */
-export function renderNow(view: RunView, live: Live, output: Json | undefined, now: number): TemplateResult {
-  const [icon, words, figure] = isOver(view) ? endWords(view, output) : nowWords(view, live, now);
+export function renderNow(
+  view: RunView,
+  live: Live,
+  output: Json | undefined,
+  now: number,
+  load: Load,
+): TemplateResult {
+  const [icon, words, figure] = isOver(view) ? endWords(view, output) : nowWords(view, live, now, load);
   const took = durationText((view.endedAt ?? now) - view.createdAt);
   return html`<div class="now is-${view.status}">
     <i class="codicon codicon-${icon} ${icon === "sync" ? "codicon-modifier-spin" : ""}" aria-hidden="true"></i>
@@ -89,8 +101,8 @@ export function renderNow(view: RunView, live: Live, output: Json | undefined, n
 }
 
 /** What is read aloud: it changes with the step and the kind of work, never with a figure. */
-export function spokenState(view: RunView, live: Live, output: Json | undefined): string {
-  const [, words, figure] = isOver(view) ? endWords(view, output) : nowWords(view, live, 0);
+export function spokenState(view: RunView, live: Live, output: Json | undefined, load: Load): string {
+  const [, words, figure] = isOver(view) ? endWords(view, output) : nowWords(view, live, 0, load);
   const [ask] = view.asks.values();
   if (ask) return `Waiting for you: ${visible(ask.title)}`;
   return isOver(view) ? `${words}. ${figure}` : words;

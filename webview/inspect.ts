@@ -1,15 +1,15 @@
 import { html, nothing, type TemplateResult } from "lit";
 import * as z from "zod";
-import type { Ref, RunEvent } from "../sidecar/protocol/events.ts";
+import type { RunEvent } from "../sidecar/protocol/events.ts";
 import type { Json } from "../sidecar/protocol/json.ts";
 import type { Live } from "../sidecar/protocol/live.ts";
 import type { OpView, RunView, StepView } from "../sidecar/protocol/run.ts";
 import { doing } from "./activity.ts";
+import type { Load } from "./labels.ts";
 import { copyButton, plainText } from "./prose.ts";
 import { failure } from "./result.ts";
 import { countText, durationText, modelName, valueText, visible } from "./text.ts";
 
-type Load = (ref: Ref | undefined) => Json | undefined;
 type Copy = (text: string) => void;
 const Prompt = z.object({
   messages: z.array(z.object({ role: z.string(), content: z.string().optional(), blob: z.string().optional() })),
@@ -101,7 +101,7 @@ export function renderOutput(
       const generated = Generated.safeParse(result);
       return titled("Raw", generated.success ? generated.data.text : result, copy);
     }
-    const current = open && doing(view, open, now);
+    const current = open && doing(view, open, now, load);
     const text = open?.text || op.partial || "";
     return html`${current ? html`<p class="muted">${current.what} <span class="figure">${current.figure}</span></p>` : nothing}
     ${op.error ? failure(op.error) : nothing}

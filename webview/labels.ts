@@ -4,7 +4,7 @@ import type { Json } from "../sidecar/protocol/json.ts";
 import type { RunView } from "../sidecar/protocol/run.ts";
 import { visible } from "./text.ts";
 
-type Load = (ref: Ref | undefined) => Json | undefined;
+export type Load = (ref: Ref | undefined) => Json | undefined;
 
 /** One part of an instance path: `found[3]`, `if1.then`, `draft`. */
 interface Segment {
@@ -67,6 +67,14 @@ function itemOf(view: RunView, map: string, list: string, index: number, load: L
     head === "input" ? view.input : load(view.steps.get(scope + head)?.delta ?? view.steps.get(head)?.delta);
   for (const key of path) value = isObject(value) ? value[key] : undefined;
   return Array.isArray(value) ? value[index] : undefined;
+}
+
+/** What a step is called in a sentence: its own name after that of the item it works on, `src/a.ts › draft`. */
+export function nameIn(view: RunView, instance: string, load: Load): string {
+  let item = instance;
+  while (item !== "" && !item.endsWith("]")) item = parentOf(item);
+  const own = labelOf(view, instance, load);
+  return item === "" || item === instance ? own : `${labelOf(view, item, load)} › ${own}`;
 }
 
 /** What a row is called: the written id, the item of a map, `if` for a branch without a name. */

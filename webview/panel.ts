@@ -154,8 +154,8 @@ export class PodiumPanel extends LitElement {
           runAgain: () => this.#host.post({ type: "runAgain" }),
         },
       )}
-      ${renderNow(view, this.#state.live, output, now)}
-      <div class="sr-only" role="status" aria-live="polite">${spokenState(view, this.#state.live, output)}</div>
+      ${renderNow(view, this.#state.live, output, now, this.#load)}
+      <div class="sr-only" role="status" aria-live="polite">${spokenState(view, this.#state.live, output, this.#load)}</div>
       <main>${this.#narrow.matches ? [right, left] : [left, right]}</main>
       ${renderFooter(view)}
     `;
@@ -256,7 +256,7 @@ export class PodiumPanel extends LitElement {
     const copy = (text: string): void => this.#host.post({ type: "copy", text });
     const { live, events } = this.#state;
     if (this.#tab === "Result")
-      return renderResult({ view, live, now, canAct: this.#canAct }, output, {
+      return renderResult({ view, live, now, canAct: this.#canAct, load: this.#load }, output, {
         open: (path, line, endLine) => this.#open(path, line, endLine),
         answer: (ask, value) => this.#once(ask, () => this.#host.post({ type: "answer", ask, value })),
         isSent: (ask) => this.#sent.has(ask),

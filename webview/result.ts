@@ -8,7 +8,7 @@ import { allDoing, type Doing } from "./activity.ts";
 import { type AskActions, askForm } from "./ask-form.ts";
 import { renderFacts } from "./facts.ts";
 import { renderFindings } from "./findings.ts";
-import { nodeOf } from "./labels.ts";
+import { type Load, nodeOf } from "./labels.ts";
 import { copyButton, type Open, placeLink, plainText, prose } from "./prose.ts";
 import { dedented, valueText, visible } from "./text.ts";
 
@@ -54,15 +54,15 @@ function writesText(view: RunView, instance: string): boolean {
   return node?.kind === "step" && node.config["returns"] === undefined;
 }
 
-const doingLine = ({ instance, what, figure, model }: Doing): TemplateResult => html`<li>
+const doingLine = ({ name, what, figure, model }: Doing): TemplateResult => html`<li>
   <i class="codicon codicon-sync codicon-modifier-spin" aria-hidden="true"></i>
   <span>${what} <span class="figure">${figure}</span></span>
-  <span class="muted">${visible(instance)}${model === null ? "" : ` · ${model}`}</span>
+  <span class="muted">${name}${model === null ? "" : ` · ${model}`}</span>
 </li>`;
 
 /** What goes on now, and the text as it is written. */
-function runningView(view: RunView, live: Live, now: number, open: Open): TemplateResult {
-  const current = allDoing(view, live, now);
+function runningView(view: RunView, live: Live, now: number, load: Load, open: Open): TemplateResult {
+  const current = allDoing(view, live, now, load);
   const texts = [...live.values()].filter(({ instance, text }) => text !== "" && writesText(view, instance));
   return html`
     ${current.length === 0 ? html`<p class="muted">${view.status === "queued" ? "Queued: the run begins as soon as another ends." : "Between two steps…"}</p>` : current.length === 1 && texts.length === 1 ? nothing : html`<ul class="doing">${current.map(doingLine)}</ul>`}
@@ -98,7 +98,13 @@ function outcome(view: RunView, output: Json | undefined, actions: ResultActions
 
 /** The hero: the question that waits, the answer or the findings, what goes on now, or the failure with its cause. */
 export function renderResult(
-  run: { readonly view: RunView; readonly live: Live; readonly now: number; readonly canAct: boolean },
+  run: {
+    readonly view: RunView;
+    readonly live: Live;
+    readonly now: number;
+    readonly canAct: boolean;
+    readonly load: Load;
+  },
   output: Json | undefined,
   actions: ResultActions,
 ): TemplateResult {
@@ -108,7 +114,7 @@ export function renderResult(
     ${[...view.asks.values()].map((ask) => askForm(ask, run.canAct, actions))}
     ${view.error ? failure(view.error) : nothing}
     ${view.fallbacks.map(({ from, to, cause }) => html`<p class="note">${visible(`${from} → ${to}: ${cause.message}`)}</p>`)}
-    ${isMoving ? runningView(view, live, now, actions.open) : nothing}
+    ${isMoving ? runningView(view, live, now, run.load, actions.open) : nothing}
     ${outcome(view, output, actions)}
     ${view.status === "cancelled" ? html`<p class="muted">Cancelled. What was done until then stays in its steps.</p>` : nothing}
     ${renderFacts(view)}

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { foldRun } from "../../sidecar/protocol/run.ts";
 import { allDoing } from "../../webview/activity.ts";
 import { moveOf } from "../../webview/keys.ts";
-import { labelOf, parentOf } from "../../webview/labels.ts";
+import { labelOf, nameIn, parentOf } from "../../webview/labels.ts";
 import { blocksOf, piecesOf } from "../../webview/markdown.ts";
 import { mountedRows } from "../../webview/mounted.ts";
 import { phaseSums } from "../../webview/phases.ts";
@@ -127,6 +127,15 @@ describe("rows of the run panel", () => {
       for (const { from, to } of segments) assert.ok(from >= 0 && to >= from, `${from} ${to}`);
   });
 
+  it("call a step by the item it works on", () => {
+    const view = viewOf(recorded.events);
+    const names = ["change", "found[0]", "found[0]/draft", "found[0]/judged[0]/if1.then/verdict"];
+    assert.deepEqual(
+      names.map((instance) => nameIn(view, instance, inline)),
+      ["change", "src/cache.ts", "src/cache.ts › draft", "Expired entry is returned › verdict"],
+    );
+  });
+
   it("hide what is below a closed row", () => {
     const view = viewOf(log(wide(3)));
     const rows = rowsOf(view, new Map(), new Set(["found"]), startedAt + 9000);
@@ -225,7 +234,7 @@ describe("what the panel knows", () => {
       for (const message of show(log(asking))) takeMessage(state, message);
       for (const body of bodies) takeMessage(state, liveMessage(body));
       assert.ok(state.view);
-      const [first] = allDoing(state.view, state.live, startedAt + 4000);
+      const [first] = allDoing(state.view, state.live, startedAt + 4000, inline);
       assert.ok(first && first.figure !== "", JSON.stringify(first));
       return `${first.what} · ${first.figure} · ${first.model}`;
     };
