@@ -73,11 +73,13 @@ export class Checkpointer {
   #start(): Worker {
     const worker = new Worker(workerCode, { eval: true, workerData: { file: this.#file, driver: sqlitePath() } });
     worker.on("message", (done: unknown) => this.#end(done === true));
-    worker.on("error", () => this.#end(false));
-    worker.on("exit", () => {
-      if (this.#worker === worker) this.#worker = null;
+    const lost = (): void => {
+      if (this.#worker !== worker) return;
+      this.#worker = null;
       this.#end(false);
-    });
+    };
+    worker.on("error", lost);
+    worker.on("exit", lost);
     this.#worker = worker;
     return worker;
   }
