@@ -4,6 +4,7 @@ import * as z from "zod";
 export const PROTOCOL_VERSION = 1;
 export const MIN_PROTOCOL_VERSION = 1;
 
+/** `builtAt` in ISO 8601; `dev` = run from a clone, which never mixes with a release. */
 export const Build = z.object({ version: z.string(), builtAt: z.string(), channel: z.enum(["dev", "release"]) });
 export type Build = z.infer<typeof Build>;
 
@@ -11,7 +12,10 @@ export type Build = z.infer<typeof Build>;
 export const Attention = z.object({ waiting: z.int(), open: z.int(), line: z.string() });
 export type Attention = z.infer<typeof Attention>;
 
-/** `hub.json`, mode 0600: how clients find the hub. After a stop only build, protocol and attention are left. */
+/**
+ * `hub.json`, mode 0600: how clients find the hub. After a stop only build, protocol and attention are left. `token` and
+ * `human` are 256 bits each, base64url; `startedAt` and `nextDue` in wall ms.
+ */
 export const HubRecord = z.object({
   pid: z.int().optional(),
   startedAt: z.number().optional(),
@@ -26,6 +30,7 @@ export const HubRecord = z.object({
 });
 export type HubRecord = z.infer<typeof HubRecord>;
 
+/** What a connection may do: read; start, cancel and answer questions; stop the hub; give permissions as a person. */
 export const Scope = z.enum(["read", "run", "admin", "human"]);
 export type Scope = z.infer<typeof Scope>;
 
@@ -45,6 +50,7 @@ export const Hello = z.object({
 });
 export type Hello = z.infer<typeof Hello>;
 
+/** `scopes` are those granted; `epoch` grows at each start of a hub on this data directory, `home`. */
 export const HelloResult = z.object({
   build: Build,
   protocol: z.int(),

@@ -220,6 +220,8 @@ export const methods = table({
 
 type Methods = typeof methods;
 export type Method = keyof Methods;
+/** In the order of the table. */
+export const methodNames = Object.keys(methods) as readonly Method[];
 export type Params<M extends Method> = z.output<Methods[M]["params"]>;
 /** What a caller may leave out is optional here. */
 export type ParamsInput<M extends Method> = z.input<Methods[M]["params"]>;

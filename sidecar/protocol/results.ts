@@ -12,7 +12,10 @@ export const Wait = z.object({
 });
 export type Wait = z.infer<typeof Wait>;
 
-/** Common to every run (PRODUCT 4.1): one object on stdout with `--format json`. */
+/**
+ * Common to every run (PRODUCT 4.1): one object on stdout with `--format json`. `exit` = the exit code; `timings` has a row
+ * per step that did something, whole ms, 0 = did not happen, null = unknown; `egress.bytes` counts only what left this machine.
+ */
 export const RunResult = z.object({
   run: z.string(),
   workflow: z.string(),
@@ -32,6 +35,7 @@ export const RunResult = z.object({
 });
 export type RunResult = z.infer<typeof RunResult>;
 
+/** One operation of a step; `hash` is that of its request, `ms` is null while it is open. */
 const OpRow = z.object({
   ordinal: z.int(),
   kind: z.enum(["model", "tool", "ask", "once"]),
@@ -42,6 +46,7 @@ const OpRow = z.object({
   usage: Usage.optional(),
 });
 
+/** One instance, of its last attempt. `startedAt` in wall ms, `ms` from start to end; null = not yet. */
 export const StepRow = z.object({
   instance: z.string(),
   step: z.string(),
@@ -54,9 +59,11 @@ export const StepRow = z.object({
 });
 export type StepRow = z.infer<typeof StepRow>;
 
+/** `trace` = sha256 over what the steps made: equal inputs and equal answers of models give the same one. */
 export const RunShow = RunResult.extend({ steps: z.array(StepRow), trace: z.string() });
 export type RunShow = z.infer<typeof RunShow>;
 
+/** A run in a list. Times in wall ms; `attempts` = 1 + how often it was taken over after a crash; `waits` = open questions. */
 export const RunRow = z.object({
   run: z.string(),
   workflow: z.string(),
@@ -73,9 +80,11 @@ export const RunRow = z.object({
 });
 export type RunRow = z.infer<typeof RunRow>;
 
+/** Newest first; `next` is the `before` of the next page, absent on the last one. */
 export const RunsResult = z.object({ runs: z.array(RunRow), next: z.string().optional() });
 export type RunsResult = z.infer<typeof RunsResult>;
 
+/** One thing that doctor looked at; `fix` is a whole command or sentence. */
 export const DoctorCheck = z.object({
   id: z.string(),
   ok: z.boolean(),
@@ -86,12 +95,14 @@ export type DoctorCheck = z.infer<typeof DoctorCheck>;
 export const DoctorResult = z.object({ checks: z.array(DoctorCheck), ok: z.boolean() });
 export type DoctorResult = z.infer<typeof DoctorResult>;
 
+/** Problems by file, its path relative to the workspace with `/`; lines and columns count from 1. */
 export const CheckResult = z.object({
   files: z.array(z.object({ path: z.string(), problems: z.array(Problem) })),
   ok: z.boolean(),
 });
 export type CheckResult = z.infer<typeof CheckResult>;
 
+/** A workflow that can be named; `inputs` by name as type specs, `hash` is that of its graph. */
 export const WorkflowInfo = z.object({
   name: z.string(),
   about: z.string().optional(),

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { errorCodes } from "../protocol/errors.ts";
 import type { Build } from "../protocol/hub.ts";
-import { type Method, methods } from "../protocol/methods.ts";
+import { type Method, methodNames, methods } from "../protocol/methods.ts";
 import { type NamedSchemas, namedSchemas } from "../protocol/schemas.ts";
 
 type Verb = "get" | "post" | "put" | "delete";
@@ -18,10 +18,8 @@ export interface RestRow {
   readonly result: z.ZodType;
 }
 
-const names = Object.keys(methods) as readonly Method[];
-
 /** Every row with `rest`, in the order of the table. */
-export const restRows: readonly RestRow[] = names.flatMap((method): RestRow[] => {
+export const restRows: readonly RestRow[] = methodNames.flatMap((method): RestRow[] => {
   const row = methods[method];
   if (!("rest" in row)) return [];
   const { params, result, rest } = row;
@@ -31,23 +29,27 @@ export const restRows: readonly RestRow[] = names.flatMap((method): RestRow[] =>
 const hasBody = (verb: Verb): boolean => verb === "post" || verb === "put";
 const isInPath = ({ path }: RestRow, name: string): boolean => path.includes(`{${name}}`);
 
-interface Fields {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
+/** The fields of a row's parameters and the names of those that must be there, as JSON Schema says them. */
+function fieldsOf({ params }: RestRow): {
+  readonly fields: ReadonlyMap<string, JsonSchema>;
+  readonly required: readonly string[];
+} {
+  const { properties = {}, required = [] } = z.toJSONSchema(params, { io: "input", unrepresentable: "any" });
+  const fields = Object.entries(properties).map(([name, schema]): [string, JsonSchema] => [
+    name,
+    typeof schema === "object" ? { ...schema } : {},
+  ]);
+  return { fields: new Map(fields), required };
 }
-
-/** The fields of a row's parameters, as JSON Schema says them. */
-const fieldsOf = ({ params }: RestRow): Fields =>
-  z.toJSONSchema(params, { io: "input", unrepresentable: "any" }) as Fields;
 
 /**
  * Turns the words of a path and a query into the values that the row's parameters take; a word that fits no type stays
  * as it is, and the schema names it.
  */
 export function wordsDecoder(row: RestRow): (words: Readonly<Record<string, string>>) => Record<string, unknown> {
-  const types = new Map(Object.entries(fieldsOf(row).properties ?? {}).map(([name, { type }]) => [name, type]));
+  const { fields } = fieldsOf(row);
   const decode = (name: string, word: string): unknown => {
-    const type = types.get(name);
+    const type = fields.get(name)?.["type"];
     if ((type === "integer" || type === "number") && /^-?\d+(\.\d+)?$/.test(word)) return Number(word);
     if (type === "boolean" && (word === "true" || word === "false")) return word === "true";
     return word;
@@ -70,8 +72,8 @@ const problemSchema = {
 const problem = { $ref: "#/components/responses/Problem" };
 
 function operation(row: RestRow, { methods: references }: NamedSchemas): object {
-  const { properties = {}, required = [] } = fieldsOf(row);
-  const parameters = Object.entries(properties)
+  const { fields, required } = fieldsOf(row);
+  const parameters = [...fields]
     .filter(([name]) => isInPath(row, name) || !hasBody(row.verb))
     .map(([name, schema]) => ({
       name,
