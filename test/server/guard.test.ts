@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { getRequestListener } from "@hono/node-server";
@@ -244,6 +245,20 @@ describe("the guard of every door", () => {
       headers: [["host", `127.0.0.1:${doors.port}`]],
     });
     assert.deepEqual([status, text.match(/\{.*\}/s)?.[0]], [200, '{"ok":true}']);
+    const known = await raw(doors.port, { path: "/health", headers: right() });
+    assert.deepEqual([known.status, known.text.match(/\{.*\}/s)?.[0]], [200, '{"ok":true}']);
+    const other = await raw(doors.port, { verb: "POST", path: "/health", headers: right().slice(0, 1) });
+    assert.equal(other.status, 401);
+  });
+
+  it("compares secrets in constant time only, and takes them from no address", () => {
+    for (const name of readdirSync("sidecar/server")) {
+      const text = readFileSync(`sidecar/server/${name}`, "utf8");
+      assert.doesNotMatch(text, /[=!]==?\s*\S*\.(token|human)\b|\.(token|human)\s*[=!]==?/, name);
+      assert.doesNotMatch(text, /searchParams|[?&](access_)?token=/, name);
+    }
+    assert.match(readFileSync("sidecar/server/guard.ts", "utf8"), /timingSafeEqual\(digest/);
+    assert.doesNotMatch(readFileSync("sidecar/client/client.ts", "utf8"), /[?&]\w*token=/);
   });
 
   it("starts nothing for the post that a page may send without asking", async () => {
