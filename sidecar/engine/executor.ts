@@ -101,7 +101,7 @@ export class Executor {
     });
     this.#cancel = { done, end };
     this.journal.ride({ kind: "run-cancel", by });
-    this.#abort(() => true, new PodiumError("cancelled", `The run was cancelled by ${by}.`));
+    this.#abort(new PodiumError("cancelled", `The run was cancelled by ${by}.`));
     this.#settle();
     return done;
   }
@@ -110,7 +110,7 @@ export class Executor {
   drain(now: boolean): void {
     this.#isDraining = true;
     this.#timers?.abort();
-    if (now) this.#abort(() => true, new PodiumError("cancelled", "The hub stops."));
+    if (now) this.#abort(new PodiumError("cancelled", "The hub stops."));
     for (const attempt of [...this.#attempts]) {
       const notes = this.#options.record.notes.get(attempt.place.instance);
       const isBusy = [...(notes?.ops.values() ?? [])].some((op) => op.status === "open" && op.kind !== "ask");
@@ -121,10 +121,8 @@ export class Executor {
     this.#settle();
   }
 
-  #abort(which: (place: Place) => boolean, reason: PodiumError): void {
-    for (const attempt of this.#attempts) {
-      if (!attempt.isAborted && which(attempt.place)) attempt.abort(reason);
-    }
+  #abort(reason: PodiumError): void {
+    for (const attempt of this.#attempts) attempt.abort(reason);
   }
 
   /** Pushes the events, takes every action that follows from them, commits once, then starts the steps. */
@@ -192,9 +190,11 @@ export class Executor {
   }
 
   #abortDoomed(): void {
-    if (this.#attempts.size === 0) return;
     const { schedule } = this.#options.record;
-    this.#abort((place) => schedule.isDoomed(place), new PodiumError("cancelled", "A step beside this one failed."));
+    for (const attempt of this.#attempts) {
+      if (attempt.isAborted || !schedule.isDoomed(attempt.place)) continue;
+      attempt.abort(new PodiumError("cancelled", "A step beside this one failed."));
+    }
   }
 
   #wait(place: Place, at: number): void {
@@ -277,7 +277,7 @@ export class Executor {
     this.isIdle = true;
     this.#isDraining = true;
     this.#timers?.abort();
-    this.#abort(() => true, error);
+    this.#abort(error);
     this.#attempts.clear();
     this.journal.drop();
     this.#cancel?.end();

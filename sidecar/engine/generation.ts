@@ -36,7 +36,8 @@ function coalescer(sink: GenerationSink, clock: Clock): { add(text: string): voi
   const flush = (): void => {
     if (sink.text.length > offset) {
       const { instance, op } = sink;
-      sink.live({ kind: "token-delta", instance, op, offset, text: sink.text.slice(offset) });
+      const text = sink.text.slice(offset);
+      sink.live({ kind: "token-delta", instance, op, offset, text, ...(parts > 1 ? { parts } : {}) });
     }
     offset = sink.text.length;
     parts = 0;
