@@ -75,5 +75,7 @@ function joined(live: readonly LiveEvent[], event: LiveEvent): LiveEvent[] {
     last.instance === event.instance &&
     last.op === event.op &&
     last.offset + last.text.length === event.offset;
-  return follows ? [...live.slice(0, -1), { ...last, text: last.text + event.text }] : [...live, event];
+  if (!follows) return [...live, event];
+  const parts = (last.parts ?? 1) + (event.parts ?? 1);
+  return [...live.slice(0, -1), { ...last, text: last.text + event.text, parts }];
 }

@@ -177,7 +177,14 @@ const ephemeralEvents = [
     model: z.string(),
   }),
   z.object({ ...op, kind: z.literal("model-prefill"), done: z.int(), total: z.int() }),
-  z.object({ ...op, kind: z.literal("token-delta"), offset: z.int(), text: z.string() }),
+  /** `parts` = how many pieces of the stream it joins, about its tokens; absent = 1. */
+  z.object({
+    ...op,
+    kind: z.literal("token-delta"),
+    offset: z.int(),
+    text: z.string(),
+    parts: z.int().positive().exactOptional(),
+  }),
   z.object({ ...op, kind: z.literal("model-snapshot"), text: z.string() }),
   z.object({ kind: z.literal("log"), level: z.enum(["debug", "info", "warn", "error"]), text: z.string() }),
 ] as const;

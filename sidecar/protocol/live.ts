@@ -93,7 +93,7 @@ export function applyLive(live: Live, event: LiveEvent): void {
       if (event.offset > current.text.length) return;
       relabel(current, "generating", event.at);
       current.firstTokenAt ??= event.at;
-      current.tokens += 1;
+      current.tokens += event.parts ?? 1;
       current.text = current.text.slice(0, event.offset) + event.text;
       return;
     case "model-snapshot":

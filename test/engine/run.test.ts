@@ -168,11 +168,14 @@ describe("a run", () => {
   it("streams tokens live and records one answer", async () => {
     const world = createWorld();
     const live: string[] = [];
-    world.runs.subscribeAll({ durable: () => undefined, live: (event) => live.push(event.kind) });
+    world.runs.subscribeAll({
+      durable: () => undefined,
+      live: (event) => live.push(event.kind === "token-delta" ? `${event.text}, ${event.parts} parts` : event.kind),
+    });
     const run = await world.start(graph([step("s", "say@1", { prompt: "hi" })], "s"));
     await world.runs.settled(run);
     assert.equal(await outputOf(world, run), "hello world");
-    assert.deepEqual(live, ["token-delta"]);
+    assert.deepEqual(live, ["hello world, 2 parts"]);
     assert.deepEqual((await world.runs.view(run)).usage, { in: 20, out: 10, cached: 0, estimated: false });
   });
 
@@ -215,6 +218,47 @@ describe("a run", () => {
     };
     assert.deepEqual(await outcomeOf(true), ["parked", "provider", undefined]);
     assert.deepEqual(await outcomeOf(false), ["failed", null, "provider_unavailable"]);
+  });
+
+  it("stops for the minutes that its operations worked, and not for those it waited", async () => {
+    const world = createWorld({
+      script: () => [
+        { type: "text", text: "x" },
+        {
+          type: "end",
+          finish: "stop",
+          usage: { in: 1, out: 1, cached: 0, estimated: false },
+          timings: { waitMs: 3_600_000, loadMs: 20_000, promptMs: 20_000, tokensMs: 20_000, toolMs: 0, youMs: 0 },
+          model: "fake/model",
+        },
+      ],
+      tools: [echo("read", "pure")],
+    });
+    const settings: RunSettings = {
+      roles: {},
+      servers: [],
+      network: "local",
+      requireModel: false,
+      budget: { minutes: 2 },
+    };
+    const nodes = [step("a", "say@1"), step("b", "say@1"), use("c", "read", { v: 1 }), use("d", "read", { v: 2 })];
+    const run = await world.start(graph(nodes, "d.v"), { settings });
+    await world.runs.settled(run);
+    const parked = await world.runs.view(run);
+    assert.deepEqual([parked.status, parked.reason], ["parked", "budget"]);
+    assert.equal([...parked.asks.values()][0]?.title, "This run has worked 2 of its 2 minutes. Allow 2 more?");
+    assert.equal(world.called.get("read"), undefined);
+    const next = world.restart();
+    await next.runs.answer(run, undefined, true, human);
+    await next.runs.settled(run);
+    assert.equal(await outputOf(next, run), 2);
+    const other = await next.start(graph(nodes, "d.v"), { settings });
+    await next.runs.settled(other);
+    await next.runs.answer(other, undefined, false, human);
+    await next.runs.settled(other);
+    const failed = await next.runs.view(other);
+    assert.deepEqual([failed.status, failed.error?.code], ["failed", "budget"]);
+    assert.equal(failed.error?.message, "The budget of 2 minutes is used up and more was refused.");
   });
 
   it("cancels what runs and says so", async () => {

@@ -111,6 +111,8 @@ describe("feed of a run", () => {
     push({ event: event(1203) });
     const live = posted.filter((message) => message.type === "live");
     assert.equal(live.length, 1);
+    const [joined] = live;
+    assert.ok(joined?.event.kind === "token-delta" && joined.event.text === "Hello" && joined.event.parts === 2);
     assert.deepEqual(
       posted.slice(-2).map(({ type }) => type),
       ["live", "events"],

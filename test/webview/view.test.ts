@@ -258,6 +258,7 @@ describe("what the panel knows", () => {
     );
     assert.match(said({ ...op, kind: "model-snapshot", text: "" }), /^Asking the model server/);
     assert.match(said({ ...op, kind: "token-delta", offset: 0, text: "Yes" }), /^Writing · 1 token/);
+    assert.match(said({ ...op, kind: "token-delta", offset: 0, text: "Yes, it", parts: 3 }), /^Writing · 3 tokens/);
   });
 
   it("accounts for the whole time of a call, also what its server did not report", () => {
