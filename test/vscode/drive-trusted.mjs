@@ -147,16 +147,23 @@ describe("the packed extension in a trusted folder", () => {
     await window.statusIs("fake:1b");
   });
 
-  it("reviews the staged change: finding in panel, tree and editor", async () => {
+  it("reviews the staged change beside its code: finding in panel, tree and editor", async () => {
+    await window.runCommand("View: Close All Editors");
+    await window.page.keyboard.press("Control+P");
+    await window.pick("cache.ts", "cache.ts");
+    await visible(window.page.locator(".tab.active", { hasText: "cache.ts" }));
     await window.runAndPick("Podium: Review Changes…", "Review Changes", "Staged");
     await visible(window.panel.locator(".finding", { hasText: finding.title }));
     await visible(window.panel.locator(".now", { hasText: "Done" }));
     assert.deepEqual(await window.axe(), []);
-    await window.shot("panel-review");
-    await window.panel.locator(".finding button", { hasText: "src/cache.ts:10" }).click();
-    await visible(window.page.locator(".editor-instance .squiggly-warning").first());
+    await visible(window.page.locator(".editor-instance .squiggly-warning"));
     await visible(window.view("Review").locator(".monaco-list-row", { hasText: finding.title }));
+    const code = await window.page.locator(".editor-instance").first().boundingBox();
+    const panel = await window.page.locator("iframe.webview.ready").boundingBox();
+    assert.ok(code.x + code.width <= panel.x + 2, "the panel stands to the right of the code");
     await window.shot("review");
+    await window.panel.locator(".finding button", { hasText: "src/cache.ts:10" }).click();
+    await visible(window.page.locator(".statusbar-item", { hasText: /Ln 10\b/ }));
   });
 
   it("loses nothing when its process is killed in the middle of a run", async () => {

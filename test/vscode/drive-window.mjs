@@ -93,7 +93,18 @@ export async function openWindow(options) {
     /** A view of the sidebar, by the name in its header. */
     view: (label) =>
       page.locator(".split-view-view:has(> .pane)", { has: page.locator(`.pane-header[aria-label^="${label}"]`) }),
-    shot: (name) => page.screenshot({ path: path.join(repository, "shots", `${name}.png`) }),
+    shot: async (name) => {
+      // A click by Playwright may have scrolled the workbench itself, which a person cannot.
+      await page.evaluate(() => {
+        const frames =
+          ".monaco-workbench, .part, .monaco-grid-view, .monaco-grid-branch-node, .split-view-container, .split-view-view";
+        for (const element of document.querySelectorAll(`html, body, ${frames}`)) {
+          element.scrollTop = 0;
+          element.scrollLeft = 0;
+        }
+      });
+      await page.screenshot({ path: path.join(repository, "shots", `${name}.png`) });
+    },
     statusIs: (text) => visible(status.filter({ hasText: text })),
     says: (text) => visible(panel.locator("body", { hasText: text })),
     theme: async (label, kind) => {
