@@ -5,6 +5,7 @@ import type { Json } from "../protocol/json.ts";
 import { never, type Operations } from "./operations.ts";
 import { isGranted } from "./record.ts";
 import { replayOf } from "./replay.ts";
+import type { OperationScope } from "./scope.ts";
 
 /** Parks, or holds the promise of a step that must not be invoked again. Resolves with the answer. */
 async function grant(operations: Operations, op: number, title: string, show: Json, reason: ParkReason): Promise<Json> {
@@ -26,21 +27,48 @@ export async function permit(operations: Operations, ordinal: number, title: str
   if (!isGranted(value)) throw new PodiumError("denied", `A person refused: ${title}`);
 }
 
-/** Asks for more once the tokens of the run are used up, before a model is called. Throws `budget`. */
-export async function checkBudget(operations: Operations, ordinal: number): Promise<void> {
-  const { record, info, journal } = operations.scope;
-  const share = info.settings.budget.tokens;
-  if (share === undefined) return;
-  const limit = share * (1 + record.budgetGrants);
-  if (!record.warned && record.tokens >= limit * 0.8) {
-    journal.ride({ kind: "budget-warn", used: record.tokens, limit });
+interface Budgeted {
+  readonly used: number;
+  readonly limit: number;
+  readonly title: string;
+  readonly spent: string;
+}
+
+/** The part of the budget that is used up; null while none is. */
+function usedUp({ record, info }: OperationScope): Budgeted | null {
+  const { tokens, minutes } = info.settings.budget;
+  const times = 1 + record.budgetGrants;
+  if (tokens !== undefined && record.tokens >= tokens * times) {
+    const [used, limit] = [record.tokens, tokens * times];
+    const title = `This run has used ${used} of its ${limit} tokens. Allow ${tokens} more?`;
+    return { used, limit, title, spent: `${limit} tokens` };
   }
-  if (record.tokens < limit) return;
-  const title = `This run has used ${record.tokens} of its ${limit} tokens. Allow ${share} more?`;
+  const worked = Math.floor(record.workedMs / 6000) / 10;
+  if (minutes !== undefined && record.workedMs >= minutes * times * 60_000) {
+    const limit = minutes * times;
+    const title = `This run has worked ${worked} of its ${limit} minutes. Allow ${minutes} more?`;
+    return { used: worked, limit, title, spent: `${limit} minutes` };
+  }
+  return null;
+}
+
+/** Asks for more once the tokens or minutes of the run are used up, before an operation begins. Throws `budget`. */
+export async function checkBudget(operations: Operations, ordinal: number): Promise<void> {
+  const { scope } = operations;
+  warnOfTokens(scope);
+  const over = usedUp(scope);
+  if (over === null) return;
+  const { used, limit, title, spent } = over;
   const wasRefused = [...operations.notes.grants.values()].some((given) => !isGranted(given.value));
-  const isAllowed =
-    !wasRefused && isGranted(await grant(operations, ordinal, title, { used: record.tokens, limit }, "budget"));
-  if (!isAllowed) throw new PodiumError("budget", `The budget of ${limit} tokens is used up and more was refused.`);
+  const isAllowed = !wasRefused && isGranted(await grant(operations, ordinal, title, { used, limit }, "budget"));
+  if (!isAllowed) throw new PodiumError("budget", `The budget of ${spent} is used up and more was refused.`);
+}
+
+function warnOfTokens({ record, info, journal }: OperationScope): void {
+  const { tokens } = info.settings.budget;
+  if (tokens === undefined || record.warned) return;
+  const limit = tokens * (1 + record.budgetGrants);
+  if (record.tokens >= limit * 0.8) journal.ride({ kind: "budget-warn", used: record.tokens, limit });
 }
 
 /** A question is an operation too: it parks the step, which is invoked again with the answer on record. */

@@ -78,9 +78,10 @@ async function tool(operations: Operations, name: string, input: JsonObject, key
     key,
     hash: operations.hash({ tool: name, input, key: key ?? null }),
     request: () => journal.refOf(input),
-    ...(effect === "unsafe"
-      ? { permit: (ordinal) => permit(operations, ordinal, `Run ${name}?`, { tool: name, input }) }
-      : {}),
+    permit: async (ordinal) => {
+      await checkBudget(operations, ordinal);
+      if (effect === "unsafe") await permit(operations, ordinal, `Run ${name}?`, { tool: name, input });
+    },
     act: (ordinal) => {
       const { root, env } = info;
       const opKey = operations.opKey(ordinal);

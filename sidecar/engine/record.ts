@@ -54,6 +54,8 @@ export interface RunRecord {
   /** Tokens that count against the budget. */
   tokens: number;
   readonly usage: Usage;
+  /** Ms that operations worked: neither queued, parked nor waiting for a lane. What runs side by side counts in full. */
+  workedMs: number;
   budgetGrants: number;
   warned: boolean;
   hadModel: boolean;
@@ -73,6 +75,7 @@ export function createRecord(schedule: Schedule): RunRecord {
     sent: new Map(),
     tokens: 0,
     usage: { in: 0, out: 0, cached: 0, estimated: false },
+    workedMs: 0,
     budgetGrants: 0,
     warned: false,
     hadModel: false,
@@ -144,6 +147,10 @@ function endOp(record: RunRecord, event: RunEvent & { kind: "op-end" }): void {
     record.usage.in += event.usage.in;
     record.usage.out += event.usage.out;
     record.tokens += event.usage.out + Math.round(event.usage.in * (op?.fresh ?? 1));
+  }
+  if (event.timings) {
+    const { loadMs, promptMs, tokensMs, toolMs } = event.timings;
+    record.workedMs += (loadMs ?? 0) + (promptMs ?? 0) + (tokensMs ?? 0) + (toolMs ?? 0);
   }
   if (!op) return;
   if (op.kind === "model" && !event.error) record.hadModel = true;

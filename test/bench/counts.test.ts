@@ -24,7 +24,7 @@ describe("what a run costs", () => {
 
   it("commits a fan's steps together", async () => {
     const { commits } = await costOf(fan(100));
-    assert.ok(commits <= 104, `${commits} commits`);
+    assert.ok(commits <= 32, `${commits} commits`);
   });
 
   it("keeps a small step under 8 KB, flat in the length of the run", async () => {

@@ -18,13 +18,14 @@ interface AskBench {
   readonly ask: (question: string, found: SearchResult) => Promise<AskResult>;
 }
 
-interface AskRow {
+export interface AskRow {
   readonly split: Split;
   readonly question: string;
   readonly answerable: boolean;
   /** 1-based place of the first expected file among the hits; null = it is not among the first eight. */
   readonly place: number | null;
   readonly refused: boolean;
+  readonly statements: number;
   readonly cited: number;
   readonly supported: number;
 }
@@ -61,6 +62,7 @@ export async function benchAsk({ search, ask }: AskBench): Promise<readonly AskR
       answerable: files.length > 0,
       place: place > 0 ? place : null,
       refused: text === notFound,
+      statements: citations.length === 0 ? 0 : text.split("\n").length,
       cited: pairs.length,
       supported: pairs.filter(({ statement, quote }) => supports(statement, quote)).length,
     });
