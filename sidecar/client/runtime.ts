@@ -27,6 +27,7 @@ const inherited = [
   "SSH_AUTH_SOCK",
   "OLLAMA_HOST",
   "OLLAMA_NUM_PARALLEL",
+  "HF_HOME",
   "PODIUM_SERVERS",
   "PODIUM_NETWORK",
   "PODIUM_LANES",
