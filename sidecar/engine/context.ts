@@ -28,7 +28,15 @@ async function model(
     const goesOn = (): boolean => itemGoesOn(place);
     const caller = { run: info.run, order: orderKey(place.order), class: info.class, goesOn };
     const { live } = scope;
-    const sink: GenerationSink = { instance, op: ordinal, model: target.ref, live, ride: journal.ride, text: "" };
+    const sink: GenerationSink = {
+      instance,
+      op: ordinal,
+      model: target.ref,
+      live,
+      ride: journal.ride,
+      text: "",
+      told: null,
+    };
     generations.add(sink);
     try {
       const parts = ports.models.call(target, request, caller, invocation.signal);

@@ -110,7 +110,7 @@ export class Executor {
   drain(now: boolean): void {
     this.#isDraining = true;
     this.#timers?.abort();
-    if (now) this.#abort(new PodiumError("cancelled", "The hub stops."));
+    if (now) this.#abort(new PodiumError("cancelled", "Podium stops."));
     for (const attempt of [...this.#attempts]) {
       const notes = this.#options.record.notes.get(attempt.place.instance);
       const isBusy = [...(notes?.ops.values() ?? [])].some((op) => op.status === "open" && op.kind !== "ask");

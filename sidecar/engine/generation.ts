@@ -18,6 +18,8 @@ export interface GenerationSink {
   live(body: EphemeralBody): void;
   ride(body: DurableBody): void;
   text: string;
+  /** What was told last while no text has come: a late watcher gets it as well. */
+  told: EphemeralBody | null;
 }
 
 const coalesceMs = 16;
@@ -72,12 +74,16 @@ export async function readGeneration(
 ): Promise<Generated> {
   const { instance, op } = sink;
   const tokens = coalescer(sink, clock);
+  const tell = (body: EphemeralBody): void => {
+    sink.told = body;
+    sink.live(body);
+  };
   let savedAt = clock.monotonic();
   try {
     for await (const part of parts) {
       switch (part.type) {
         case "wait":
-          sink.live({
+          tell({
             kind: "model-wait",
             instance,
             op,
@@ -87,7 +93,7 @@ export async function readGeneration(
           });
           break;
         case "load":
-          sink.live({
+          tell({
             kind: "model-load",
             instance,
             op,
@@ -97,17 +103,20 @@ export async function readGeneration(
           });
           break;
         case "prefill":
-          sink.live({ kind: "model-prefill", instance, op, done: part.done, total: part.total });
+          tell({ kind: "model-prefill", instance, op, done: part.done, total: part.total });
           break;
         case "fallback":
           sink.ride({ kind: "provider-fallback", instance, op, from: part.from, to: part.to, cause: part.cause });
           break;
         case "sent":
+          // The place in the line is a thing of the past; how far the prompt is read only some servers tell.
+          tell({ kind: "model-prefill", instance, op, done: 0, total: 0 });
           if (!isLoopback(part.host)) sink.ride({ kind: "egress", instance, op, host: part.host, bytes: part.bytes });
           break;
         case "thinking":
           break;
         case "text":
+          sink.told = null;
           tokens.add(part.text);
           if (clock.monotonic() - savedAt >= partialMs) {
             savedAt = clock.monotonic();

@@ -37,7 +37,7 @@ export interface Runs {
   /** Resolves with the ask that was answered, once the answer is stored. Undefined ask: the oldest open one. */
   answer(run: string, ask: string | undefined, value: Json, who: Answerer): Promise<string>;
   view(run: string): Promise<RunView>;
-  /** Durable and live events from now on; a snapshot per open generation comes first. */
+  /** Durable and live events from now on; a snapshot per open generation comes first, and what it waits for. */
   watch(run: string, observer: RunObserver): () => void;
   subscribeAll(observer: RunObserver): () => void;
   /** Resolves when the run has ended or nothing but waiting is left. */
@@ -76,6 +76,15 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
       return await mine;
     } finally {
       if (turns.get(run) === mine) turns.delete(run);
+    }
+  };
+
+  /** Tells a late watcher what the open generations have said so far, and what they wait for. */
+  const catchUp = (run: string, observer: RunObserver): void => {
+    for (const { instance, op, text, told } of active.get(run)?.executor.generations ?? []) {
+      const at = clock.now();
+      observer.live({ run, at, kind: "model-snapshot", instance, op, text });
+      if (told !== null) observer.live({ run, at, ...told });
     }
   };
 
@@ -197,13 +206,13 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
     const wasRunning = [...record.schedule.places()].some((place) => place.status === "running");
     const entry = open(info, ir, record, head);
     if (record.schedule.cancelled) await entry.executor.cancel("restart");
-    else await entry.executor.begin(wasRunning ? [{ kind: "run-adopt", why: "The hub was restarted." }] : []);
+    else await entry.executor.begin(wasRunning ? [{ kind: "run-adopt", why: "Podium was restarted." }] : []);
   };
 
   return {
     async start(input) {
       if (isDraining)
-        throw new PodiumError("overloaded", "The hub is about to stop; try again in a moment.", { retryable: true });
+        throw new PodiumError("overloaded", "Podium is about to stop; try again in a moment.", { retryable: true });
       const { idem } = input;
       if (idem === null) return begin(input);
       const pending = starting.get(idem);
@@ -272,9 +281,7 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
     watch(run, observer) {
       const listeners = watchers.get(run) ?? new Set();
       watchers.set(run, listeners.add(observer));
-      for (const { instance, op, text } of active.get(run)?.executor.generations ?? []) {
-        observer.live({ run, at: clock.now(), kind: "model-snapshot", instance, op, text });
-      }
+      catchUp(run, observer);
       return () => {
         listeners.delete(observer);
         if (listeners.size === 0 && watchers.get(run) === listeners) watchers.delete(run);
@@ -282,6 +289,7 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
     },
     subscribeAll(observer) {
       observers.add(observer);
+      for (const run of active.keys()) catchUp(run, observer);
       return () => observers.delete(observer);
     },
     settled: (run) => active.get(run)?.idle ?? Promise.resolve(),

@@ -4,7 +4,7 @@ import { compareOrder } from "./paths.ts";
 import type { Frame, Place, StartCause } from "./place.ts";
 
 /** Why a run is taken over that a hub gave up in good order: what ran then runs again, and no crash is counted. */
-export const handedOver = "The hub stopped in good order.";
+export const handedOver = "Podium stopped in good order.";
 
 /** What the executor has to do next; each is answered by an event that is applied to the schedule. */
 export type Action =

@@ -29,9 +29,13 @@ export function brokenSend(error: Error, url: string, phase: "connect" | "sent" 
   const host = URL.parse(url)?.host ?? url;
   const code = codeOf(error);
   if (phase === "body") {
-    return new PodiumError("truncated_stream", `${host} broke the connection in the middle of its answer; restart it if its process died, then run this again.`, {
-      cause: error,
-    });
+    return new PodiumError(
+      "truncated_stream",
+      `${host} broke the connection in the middle of its answer; restart it if its process died, then run this again.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (phase === "connect") {
     const why =

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { runShow } from "../../sidecar/engine/result.ts";
 import type { Step } from "../../sidecar/ports.ts";
 import { PodiumError } from "../../sidecar/protocol/errors.ts";
-import type { RunSettings } from "../../sidecar/protocol/events.ts";
+import type { LiveEvent, RunSettings } from "../../sidecar/protocol/events.ts";
 import { approve, choose, createWorld, digest, each, echo, graph, human, set, step, use, words } from "./world.ts";
 
 const outputOf = async (world: ReturnType<typeof createWorld>, run: string): Promise<unknown> => {
@@ -259,6 +259,38 @@ describe("a run", () => {
     const failed = await next.runs.view(other);
     assert.deepEqual([failed.status, failed.error?.code], ["failed", "budget"]);
     assert.equal(failed.error?.message, "The budget of 2 minutes is used up and more was refused.");
+  });
+
+  it("tells a late watcher what a call waits for, and later what it has said", async () => {
+    const world = createWorld({
+      script: async function* () {
+        yield { type: "wait", position: 0, reason: "cooling down", etaMs: 5000 };
+        await world.clock.sleep(1000);
+        yield { type: "sent", host: "127.0.0.1", bytes: 9 };
+        await world.clock.sleep(1000);
+        yield { type: "text", text: "hello" };
+        await world.clock.sleep(1000);
+      },
+    });
+    const run = await world.start(graph([step("s", "say@1")]));
+    const late = async (): Promise<readonly unknown[]> => {
+      await world.clock.advance(100);
+      const seen: unknown[] = [];
+      const observer = { durable: () => undefined, live: ({ run: _, at: __, ...live }: LiveEvent) => seen.push(live) };
+      world.runs.watch(run, observer)();
+      world.runs.subscribeAll(observer)();
+      const half = seen.length / 2;
+      assert.deepEqual(seen.slice(half), seen.slice(0, half));
+      return seen.slice(0, half);
+    };
+    const call = { instance: "s", op: 0 };
+    const nothing = { ...call, kind: "model-snapshot", text: "" };
+    const waits = { ...call, kind: "model-wait", position: 0, reason: "cooling down", etaMs: 5000 };
+    assert.deepEqual(await late(), [nothing, waits]);
+    await world.clock.advance(1000);
+    assert.deepEqual(await late(), [nothing, { ...call, kind: "model-prefill", done: 0, total: 0 }]);
+    await world.clock.advance(1000);
+    assert.deepEqual(await late(), [{ ...call, kind: "model-snapshot", text: "hello" }]);
   });
 
   it("cancels what runs and says so", async () => {
