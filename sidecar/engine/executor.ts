@@ -19,6 +19,7 @@ import { createJournal, type Journal } from "./journal.ts";
 import { loadRef } from "./load-ref.ts";
 import { applyToRecord, type RunRecord } from "./record.ts";
 import type { EnginePorts, OperationScope, RunInfo } from "./scope.ts";
+import type { Slots } from "./slots.ts";
 
 export interface ExecutorOptions {
   readonly ports: EnginePorts;
@@ -27,6 +28,7 @@ export interface ExecutorOptions {
   readonly record: RunRecord;
   readonly head: number;
   readonly width: number;
+  readonly slots: Slots;
   readonly parse: Parse;
   onDurable(event: RunEvent): void;
   onLive(body: EphemeralBody): void;
@@ -115,7 +117,7 @@ export class Executor {
       const notes = this.#options.record.notes.get(attempt.place.instance);
       const isBusy = [...(notes?.ops.values() ?? [])].some((op) => op.status === "open" && op.kind !== "ask");
       if (isBusy) continue;
-      this.#attempts.delete(attempt);
+      this.#release(attempt);
       attempt.drop();
     }
     this.#settle();
@@ -147,8 +149,20 @@ export class Executor {
 
   #take(): Action | null {
     if (this.#isDraining || this.#cancel) return null;
-    return this.#options.record.schedule.take(this.#options.width);
+    const { record, width, slots } = this.#options;
+    const { schedule } = record;
+    const action = schedule.take(Math.min(width, schedule.root.running + slots.free));
+    if (action === null && this.#isCrowdedOut()) slots.wait(this.#wake);
+    return action;
   }
+
+  /** True when a step could start, were it not for the other runs of this hub. */
+  #isCrowdedOut(): boolean {
+    const { record, width, slots } = this.#options;
+    return slots.free <= 0 && record.schedule.root.running < width && record.schedule.isReady;
+  }
+
+  readonly #wake = (): void => void this.#advance([]);
 
   #act(action: Action, starts: Attempt[]): void {
     if (action.type === "start") {
@@ -172,6 +186,7 @@ export class Executor {
       return null;
     }
     const { step, attempt } = admitted;
+    this.#options.slots.take();
     this.journal.ride({ kind: "step-start", instance: place.instance, attempt, cause });
     return new Attempt({
       clock: this.#options.ports.clock,
@@ -187,6 +202,13 @@ export class Executor {
   #register(attempt: Attempt): void {
     this.#attempts.add(attempt);
     if (this.#cancel) attempt.abort(new PodiumError("cancelled", "The run was cancelled."));
+  }
+
+  /** False when the attempt was given up before. */
+  #release(attempt: Attempt): boolean {
+    if (!this.#attempts.delete(attempt)) return false;
+    this.#options.slots.give(1);
+    return true;
   }
 
   #abortDoomed(): void {
@@ -218,7 +240,7 @@ export class Executor {
     const { node } = attempt.place.planned;
     const outcome = await attempt.run(() => this.#invoke(attempt), node.timeoutMs);
     // A drained or failed executor has given the attempt up: its step runs again at the next start.
-    if (!this.#attempts.delete(attempt)) return;
+    if (!this.#release(attempt)) return;
     const bodies = this.#bodiesOf(attempt, outcome);
     if (bodies === null) this.#settle();
     else await this.#advance(bodies);
@@ -278,6 +300,7 @@ export class Executor {
     this.#isDraining = true;
     this.#timers?.abort();
     this.#abort(error);
+    this.#options.slots.give(this.#attempts.size);
     this.#attempts.clear();
     this.journal.drop();
     this.#cancel?.end();
@@ -295,7 +318,7 @@ export class Executor {
       );
       return;
     }
-    if (!schedule.ended && !this.#isDraining && this.#waits > 0) return;
+    if (!schedule.ended && !this.#isDraining && (this.#waits > 0 || this.#isCrowdedOut())) return;
     if (this.#isDraining && schedule.root.running > 0) this.journal.ride({ kind: "run-adopt", why: handedOver });
     this.isIdle = true;
     this.#timers?.abort();

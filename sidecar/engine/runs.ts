@@ -11,6 +11,7 @@ import { Executor } from "./executor.ts";
 import { type Loaded, loadRun, readLog } from "./load.ts";
 import { createRecord } from "./record.ts";
 import type { EnginePorts, RunInfo } from "./scope.ts";
+import { createSlots } from "./slots.ts";
 import { exportLog, importLog } from "./transfer.ts";
 
 export interface StartInput {
@@ -55,9 +56,17 @@ interface Active {
   failure: PodiumError | null;
 }
 
+interface RunsOptions extends EnginePorts {
+  /** Steps of one run that may run at once. */
+  readonly width: number;
+  /** The same for all runs together; 128 when absent. */
+  readonly hubWidth?: number;
+}
+
 /** All runs of one store: starts, takes over, answers and ends them. A parked run is only its log. */
-export function createRuns(options: EnginePorts & { readonly width: number }): Runs {
-  const { store, clock, ids, models, width } = options;
+export function createRuns(options: RunsOptions): Runs {
+  const { store, clock, ids, models, width, hubWidth = 128 } = options;
+  const slots = createSlots(hubWidth);
   const parse = cachedParser();
   const active = new Map<string, Active>();
   const refused = new Map<string, PodiumError>();
@@ -101,6 +110,7 @@ export function createRuns(options: EnginePorts & { readonly width: number }): R
       record,
       head,
       width,
+      slots,
       parse,
       onDurable(event) {
         for (const observer of watchers.get(run) ?? []) observer.durable(event);

@@ -53,8 +53,17 @@ export class Schedule {
       this.#flow.admit(map);
     }
     if (this.root.running >= width) return null;
-    const place = agenda.nextReady((ready) => ready.status === "ready" && !this.isDoomed(ready));
+    const place = this.#nextReady();
     return place && { type: "start", place, cause: place.cause };
+  }
+
+  /** True when a step could start if there were room. */
+  get isReady(): boolean {
+    return !this.ended && !this.cancelled && !this.paused && this.#nextReady() !== null;
+  }
+
+  #nextReady(): Place | null {
+    return this.#flow.agenda.nextReady((ready) => ready.status === "ready" && !this.isDoomed(ready));
   }
 
   /** A retry whose time has come. */

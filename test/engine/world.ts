@@ -85,6 +85,7 @@ interface Options {
   readonly tools?: readonly Tool[];
   readonly script?: Parameters<typeof createFakeModels>[0];
   readonly width?: number;
+  readonly hubWidth?: number;
 }
 
 const anything = { kind: "any" } as const;
@@ -129,6 +130,7 @@ export function createWorld(options: Options = {}, kept?: Pick<World, "store" | 
     },
     digest,
     width: options.width ?? 4,
+    ...(options.hubWidth === undefined ? {} : { hubWidth: options.hubWidth }),
   });
   const world: World = {
     store,
