@@ -5,7 +5,7 @@ import { contentWords, sharedWords, wordList } from "./words.ts";
 const most = 6;
 /** An answer has this many statements when the passages hold them, even if the later ones are weaker. */
 const atLeast = 3;
-const perPassage = 2;
+const perPassage = 3;
 /** Tests, fixtures and settings repeat a subject's words without explaining it. */
 const aside = /(^|\/)(tests?|__tests__|fixtures?|specs?)\/|\.(test|spec)\.\w+$|\.(json|jsonl|lock|ya?ml)$/i;
 
@@ -29,7 +29,9 @@ export function extractiveAnswer(
   const wanted = wordsOf(question, before);
   const clean = passages.map((passage) => withoutEchoes(passage, question));
   if (!covers(wanted, clean) || !namesNothingElse(question, wanted, clean, missing)) return [];
-  return choose(clean.map(unitsOf), wanted).map(({ passage, from, to, said }) => ({
+  const chosen = choose(clean.map(unitsOf), wanted);
+  if (!tells(chosen, wanted)) return [];
+  return chosen.map(({ passage, from, to, said }) => ({
     text: said,
     lead: "\n- ",
     sources: [{ passage, range: { from, to } }],
@@ -88,8 +90,8 @@ function namesNothingElse(
 ): boolean {
   const { telling, absent } = measure(wanted, passages);
   const isAbsent = (token: string): boolean => {
-    const words = [...contentWords(token)];
-    return words.length > 0 && words.every((word) => absent.includes(word));
+    const [word] = contentWords(token);
+    return word !== undefined && absent.includes(word);
   };
   const { names, subjects } = thingsIn(question);
   if (names.some((name) => missing?.includes(name.toLowerCase()) === true && isAbsent(name))) return false;
@@ -118,7 +120,7 @@ interface Placed {
 function choose(units: readonly (readonly Unit[])[], wanted: ReadonlySet<string>): readonly Unit[] {
   const weights = weigh(units, wanted);
   const fewest = Math.min(2, wanted.size);
-  const open = units.flatMap((list, rank) =>
+  let open = units.flatMap((list, rank) =>
     list
       .filter((unit) => sharedWords(wanted, unit.words) >= fewest && supports(unit.said, unit.quote))
       .map((unit) => ({ unit, rank })),
@@ -127,7 +129,10 @@ function choose(units: readonly (readonly Unit[])[], wanted: ReadonlySet<string>
   let top = 0;
   while (chosen.length < most) {
     const best = bestOf(open, chosen, weights);
-    if (best === null || best.score < top * (chosen.length < atLeast ? 0.25 : 0.4)) break;
+    if (best === null || best.score < top * (chosen.length < atLeast ? 0.15 : 0.4)) break;
+    open = open.filter(({ unit }) => unit !== best.unit);
+    const isStrong = best.score >= top * 0.4;
+    if (!isStrong && sharedWords(wanted, best.unit.words) * 2 < wanted.size) continue;
     top = Math.max(top, best.score);
     chosen.push(best);
   }
@@ -150,6 +155,12 @@ function bestOf(
     if (best === null || score > best.score) best = { unit, rank, score };
   }
   return best;
+}
+
+/** False for scraps: statements that hold less than half of the question together, or stand in tests and settings only. */
+function tells(chosen: readonly Unit[], wanted: ReadonlySet<string>): boolean {
+  const words = new Set(chosen.flatMap((unit) => [...unit.words]));
+  return sharedWords(wanted, words) * 2 >= wanted.size && chosen.some(({ passage }) => !aside.test(passage.path));
 }
 
 /** Rare words of the question weigh more; `n` counts passages. */
