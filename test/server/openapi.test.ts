@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
+import fc from "fast-check";
 import type { Build } from "../../sidecar/protocol/hub.ts";
 import { methods } from "../../sidecar/protocol/methods.ts";
 import type { Handlers } from "../../sidecar/server/caller.ts";
 import { createHttp } from "../../sidecar/server/http.ts";
 import { openApi } from "../../sidecar/server/openapi.ts";
-import { overTheWire } from "../protocol/arbitrary.ts";
+import { createArbitraries, overTheWire } from "../protocol/arbitrary.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -126,4 +127,55 @@ describe("the OpenAPI document", () => {
       assert.deepEqual(await post("/api/v1/runs", wrong), [400, null], wrong);
     assert.ok(methods["run.start"].idem);
   });
+
+  it("answers 3,000 strange requests without a server error, and hands on only what fits the document", async () => {
+    const app = createHttp(handlers, build);
+    const word = fc.oneof(
+      fc.string({ maxLength: 12 }),
+      fc.constantFrom(
+        "..",
+        "%00",
+        "%",
+        "%2e%2e%2f",
+        "run_1",
+        "__proto__",
+        "\u2028",
+        "-1",
+        "1e9",
+        "true",
+        "[]",
+        "é漢🙂",
+      ),
+    );
+    const path = fc.oneof(
+      fc.constantFrom(...operations.map(({ path: known }) => known)),
+      fc.array(word, { maxLength: 4 }).map((parts) => `/${parts.join("/")}`),
+    );
+    const query = fc.dictionary(fc.oneof(word, fc.constantFrom("limit", "after", "before", "all", "refresh")), word);
+    const body = fc.oneof(
+      fc.json({ maxDepth: 3 }),
+      fc.string(),
+      createArbitraries()(methods["run.start"].params).map((value) => JSON.stringify(value)),
+    );
+    const verb = fc.constantFrom("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS");
+    const schemas = new Map(Object.entries(methods).map(([method, row]) => [method, row.params]));
+    const statuses = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(verb, path, word, query, body, async (method, at, run, words, text) => {
+        given = null;
+        const url = new URL(`http://127.0.0.1${at.replace("{run}", encodeURIComponent(run) || "x")}`);
+        for (const [name, value] of Object.entries(words)) url.searchParams.append(name, value);
+        const hasBody = ["POST", "PUT", "PATCH"].includes(method);
+        const headers = { "content-type": "application/json" };
+        const { status } = await app.request(url, { method, ...(hasBody ? { body: text, headers } : {}) });
+        statuses.add(status);
+        assert.ok(status < 500, `${method} ${url} ${text}: ${status}`);
+        const reached = given as { method: string; params: unknown } | null;
+        assert.equal(reached !== null, status < 300 && !["/health", "/api/v1/openapi.json"].includes(url.pathname));
+        if (reached) assert.ok(schemas.get(reached.method)?.safeParse(reached.params).success);
+      }),
+      { numRuns: 3000 },
+    );
+    for (const status of [200, 201, 400, 404]) assert.ok(statuses.has(status), `${status} never came`);
+  }).timeout(60_000);
 });
