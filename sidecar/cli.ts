@@ -87,7 +87,11 @@ async function main(argv: readonly string[], onInterrupt: CliContext["onInterrup
     cwd: process.cwd(),
     env: process.env,
     home,
-    open: (mayStart = true) => openSession(invocation, home, mayStart),
+    open: async (mayStart = true) => {
+      const session = await openSession(invocation, home, mayStart);
+      if (session.notice) streams.stderr.write(`${session.notice.code}: ${visible(session.notice.message)}\n`);
+      return session;
+    },
     stdout: result.write,
     stderr: streams.stderr.write,
     stdin: () => text(process.stdin),

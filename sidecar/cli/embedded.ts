@@ -58,6 +58,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Session> {
   };
   return {
     where: whereOf(home),
+    notice: hub.notice,
     request: (method, params) => dispatch(hub.handlers, method, params, caller),
     watch: async (method, params, onItem) => await subscribe(hub.streams, method, params, caller, onItem),
     onClose: () => undefined,

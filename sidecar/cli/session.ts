@@ -1,4 +1,5 @@
 import type { HubClient } from "../client/client.ts";
+import type { Notice } from "../protocol/hub.ts";
 import type { Item, ParamsInput, Result, StreamMethod } from "../protocol/methods.ts";
 import type { PlainMethod } from "../server/dispatch.ts";
 
@@ -6,6 +7,8 @@ import type { PlainMethod } from "../server/dispatch.ts";
 export interface Session {
   /** What another command line needs to come to the same runs, with a space before it; empty for the usual place. */
   readonly where: string;
+  /** What a person should know, said once; null = nothing. */
+  readonly notice: Notice | null;
   request<M extends PlainMethod>(method: M, params: ParamsInput<M>): Promise<Result<M>>;
   watch<M extends StreamMethod>(
     method: M,
@@ -19,6 +22,7 @@ export interface Session {
 
 export const attached = (client: HubClient, where = ""): Session => ({
   where,
+  notice: client.hello.notice ?? null,
   request: (method, params) => client.request(method, params),
   watch: (method, params, onItem) => client.watch(method, params, onItem),
   onClose: (listener) => client.onClose(listener),

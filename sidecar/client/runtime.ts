@@ -32,6 +32,7 @@ const inherited = [
   "PODIUM_NETWORK",
   "PODIUM_LANES",
   "PODIUM_IDLE_MS",
+  "PODIUM_PORT",
 ] as const;
 
 /** The program and the cleaned environment that run the hub: the editor's own Node, else a fitting `node` on PATH. */

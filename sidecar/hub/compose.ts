@@ -6,7 +6,7 @@ import { createRuns, type Runs } from "../engine/runs.ts";
 import { createModels } from "../models/models.ts";
 import type { RunObserver } from "../ports.ts";
 import type { RunEvent } from "../protocol/events.ts";
-import type { Build } from "../protocol/hub.ts";
+import type { Build, Notice } from "../protocol/hub.ts";
 import type { ModelsResult } from "../protocol/models.ts";
 import { discover } from "../providers/discover.ts";
 import { installed } from "../providers/installed.ts";
@@ -54,7 +54,8 @@ export interface Hub {
   readonly findings: FindingBoard;
   readonly attention: AttentionBoard;
   readonly epoch: number;
-  readonly recovered: string | null;
+  /** What was wrong with the stored data and what was done; null = nothing. */
+  readonly notice: Notice | null;
   readonly realRoots: (roots: readonly string[]) => Promise<readonly string[]>;
   /** The log of a workspace's newest review; none when there is no such run. */
   readonly newestReview: (root: string) => Promise<readonly RunEvent[]>;
@@ -70,7 +71,12 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
   const { home, env, assets, build, onWritePoint } = options;
   const clock = systemClock;
   const settings = createSettings(home, env);
-  const { store, recovered } = await openStore({ directory: home, clock, ...(onWritePoint ? { onWritePoint } : {}) });
+  const { store, recovered, salvaged } = await openStore({
+    directory: home,
+    clock,
+    ...(onWritePoint ? { onWritePoint } : {}),
+  });
+  const notice = recovered === null ? null : noticeOf(recovered, salvaged);
   const lanes = await openLanes({ directory: options.lanesHome, clock });
   const transport = createTransport({ network: () => settings.machine().network });
   const models = createModels({
@@ -160,7 +166,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     settingsFor: settings.forRun,
     runEnv: () => runEnvironment(env),
     doctor: (rebuild) =>
-      doctor({ home, store, models: { list: listModels }, warnings: settings.warnings, recovered }, rebuild),
+      doctor({ home, store, models: { list: listModels }, warnings: settings.warnings, notice }, rebuild),
     status: async () => ({
       pid: process.pid,
       startedAt,
@@ -209,7 +215,7 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
     findings,
     attention,
     epoch: store.epoch,
-    recovered,
+    notice,
     realRoots: async (roots) => {
       const found = await Promise.all(roots.map((root) => realpath(root).catch(() => null)));
       return found.filter((root): root is string => root !== null);
@@ -246,3 +252,8 @@ export async function composeHub(options: HubOptions): Promise<Hub> {
 /** Addresses of this machine's own interfaces: a server found under one of them shares this machine's GPU. */
 const ownAddresses = (): readonly string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+
+const noticeOf = (recovered: string, salvaged: number): Notice => ({
+  code: "data_corrupt",
+  message: `The database was damaged: ${salvaged} runs were read out of it, and it is kept as ${recovered}; look at the rest with podium doctor.`,
+});

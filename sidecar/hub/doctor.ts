@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import type { RunStore } from "../ports.ts";
+import type { Notice } from "../protocol/hub.ts";
 import type { ModelsResult } from "../protocol/models.ts";
 import type { DoctorCheck, DoctorResult } from "../protocol/results.ts";
 
@@ -8,7 +9,7 @@ interface DoctorParts {
   readonly store: RunStore;
   readonly models: { list(refresh: boolean): Promise<ModelsResult> };
   readonly warnings: () => readonly string[];
-  readonly recovered: string | null;
+  readonly notice: Notice | null;
 }
 
 /** Looks at what a working Podium needs; every failed check names the way out. `rebuild` makes the lists anew from the log. */
@@ -16,9 +17,7 @@ export async function doctor(parts: DoctorParts, rebuild: boolean): Promise<Doct
   const checks: DoctorCheck[] = [
     { id: "node", ok: true, message: `Node ${process.versions.node}` },
     dataDirectory(parts.home),
-    ...(parts.recovered === null
-      ? []
-      : [{ id: "recovered", ok: true, message: `A damaged database was set aside: ${parts.recovered}` }]),
+    ...(parts.notice === null ? [] : [{ id: "recovered", ok: true, message: parts.notice.message }]),
   ];
   const problems = await parts.store.verify();
   checks.push(

@@ -43,7 +43,8 @@ export async function serveHub({ home, paths, build, env, log, onWritePoint }: S
     clients: () => clients,
     ...(onWritePoint ? { onWritePoint } : {}),
   });
-  if (hub.recovered) log(`a damaged database was set aside: ${hub.recovered}`);
+  if (hub.notice) log(`notice: ${hub.notice.message}`);
+  const told = new Set<string>();
   const secrets = { token: secret(), human: secret() };
   const idle = createIdleStop(
     Number(env["PODIUM_IDLE_MS"]) || graceMs,
@@ -59,6 +60,12 @@ export async function serveHub({ home, paths, build, env, log, onWritePoint }: S
     home,
     realRoots: hub.realRoots,
     onSettings: hub.settings.attach,
+    wantedPort: Number(env["PODIUM_PORT"]) || 0,
+    notice: (client) => {
+      if (told.has(client)) return null;
+      told.add(client);
+      return hub.notice;
+    },
     serveLsp: (socket) => serveLsp(socket, hub.findings, hub.realRoots, hub.newestReview),
     onClients: (count) => {
       clients = count;

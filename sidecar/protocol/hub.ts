@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ErrorCode } from "./errors.ts";
 
 /** The wire's version. Additive changes keep it; a client and a hub attach when their ranges overlap. */
 export const PROTOCOL_VERSION = 1;
@@ -50,6 +51,10 @@ export const Hello = z.object({
 });
 export type Hello = z.infer<typeof Hello>;
 
+/** Something a person should know that stops nothing: an error's code and one sentence. */
+export const Notice = z.object({ code: ErrorCode, message: z.string() });
+export type Notice = z.infer<typeof Notice>;
+
 /** `scopes` are those granted; `epoch` grows at each start of a hub on this data directory, `home`. */
 export const HelloResult = z.object({
   build: Build,
@@ -58,5 +63,7 @@ export const HelloResult = z.object({
   epoch: z.int(),
   pid: z.int(),
   home: z.string(),
+  /** Said once to each kind of client. */
+  notice: Notice.optional(),
 });
 export type HelloResult = z.infer<typeof HelloResult>;

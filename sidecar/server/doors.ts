@@ -18,6 +18,8 @@ export interface Doors {
 }
 
 export interface DoorsHost extends SocketHost {
+  /** 0 or absent = any that is free. */
+  readonly wantedPort?: number;
   /** Serves one language-server connection. */
   readonly serveLsp: (socket: WebSocket) => void;
   readonly onClients: (count: number) => void;
@@ -98,8 +100,8 @@ export async function openDoors(host: DoorsHost): Promise<Doors> {
     });
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
+    server.once("error", (cause) => reject(notOpened(host.wantedPort ?? 0, cause)));
+    server.listen(host.wantedPort ?? 0, "127.0.0.1", resolve);
   });
   return {
     port: portOf(server),
@@ -117,6 +119,14 @@ export async function openDoors(host: DoorsHost): Promise<Doors> {
       clearTimeout(patience);
     },
   };
+}
+
+function notOpened(port: number, cause: Error): PodiumError {
+  const sentence =
+    port === 0
+      ? "No port of 127.0.0.1 could be opened; close programs that hold many, then start again."
+      : `The port ${port} of 127.0.0.1 is taken by another program. Close the program, or unset PODIUM_PORT.`;
+  return new PodiumError("port_taken", sentence, { cause });
 }
 
 function portOf(server: Server): number {

@@ -6,6 +6,7 @@ import {
   Hello,
   type HelloResult,
   MIN_PROTOCOL_VERSION,
+  type Notice,
   PROTOCOL_VERSION,
   type Scope,
 } from "../protocol/hub.ts";
@@ -27,6 +28,8 @@ export interface SocketHost {
   readonly realRoots: (roots: readonly string[]) => Promise<readonly string[]>;
   /** A person's settings arrived, changed, or left with their connection (`null`). */
   readonly onSettings: (connection: object, settings: Readonly<Record<string, unknown>> | null) => void;
+  /** What this kind of client is to be told with its hello. */
+  readonly notice?: (client: Hello["client"]) => Notice | null;
 }
 
 /** What both sides must say first, whatever else a later version puts into its hello. */
@@ -90,7 +93,9 @@ export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: S
       settings: said.settings ?? {},
     };
     host.onSettings(socket, said.settings ?? {});
+    const notice = host.notice?.(said.client) ?? null;
     return {
+      ...(notice === null ? {} : { notice }),
       build: host.build,
       protocol: PROTOCOL_VERSION,
       scopes: granted,

@@ -175,11 +175,51 @@ describe("sqlite store", () => {
       const { store, recovered } = await open(directory);
       assert.match(recovered ?? "", /podium\.db\.corrupt-\d+$/);
       assert.ok(damaged.equals(readFileSync(recovered ?? "")));
-      await store.append("run_1", [runStart("run_1", store.epoch)], "synced");
-      assert.equal(await store.head("run_1"), 1);
+      await store.append("run_9", [runStart("run_9", store.epoch)], "synced");
+      assert.equal(await store.head("run_9"), 1);
       await store.close();
     });
   }
+
+  it("reads out of a damaged journal what is sound: all behind a lost header, whole logs behind a lost page", async () => {
+    const fill = async (directory: string): Promise<void> => {
+      const { store } = await open(directory);
+      for (let log = 1; log <= 40; log += 1) {
+        const run = `run_${log}`;
+        const end: readonly DurableBody[] = log === 40 ? [] : [{ kind: "run-end", status: "succeeded" }];
+        const bodies = [...["a", "b", "c"].flatMap(step), ...end];
+        await store.append(run, [runStart(run, 1), ...events(run, 1, 2, bodies)], "written");
+      }
+      await store.close();
+    };
+    const lostHeader = scratch();
+    await fill(lostHeader);
+    const file = join(lostHeader, "podium.db");
+    const bytes = readFileSync(file);
+    const before = await open(lostHeader);
+    const rows = await before.store.list({ roots: null, limit: 100 });
+    const log = JSON.stringify(await before.store.read("run_7", 0, 100));
+    await before.store.close();
+    writeFileSync(file, Buffer.from(bytes).fill(0xff, 0, 100));
+    const mended = await open(lostHeader);
+    assert.deepEqual([mended.salvaged, await mended.store.list({ roots: null, limit: 100 })], [40, rows]);
+    assert.equal(JSON.stringify(await mended.store.read("run_7", 0, 100)), log);
+    assert.deepEqual([await mended.store.verify(), await mended.store.open()], [[], ["run_40"]]);
+    await mended.store.close();
+
+    const lostPage = scratch();
+    await fill(lostPage);
+    const other = join(lostPage, "podium.db");
+    const page = Math.floor(bytes.length / 4096 / 2) * 4096;
+    writeFileSync(other, Buffer.from(bytes).fill(0xff, page, page + 4096));
+    const partly = await open(lostPage);
+    const left = await partly.store.list({ roots: null, limit: 100 });
+    assert.ok(left.length >= 30 && left.length <= 40, `${left.length} runs`);
+    assert.equal(partly.salvaged, left.length);
+    assert.deepEqual(await partly.store.open(), [], "a run of which something is lost goes on");
+    assert.deepEqual(await partly.store.verify(), []);
+    await partly.store.close();
+  });
 
   it("with any byte flipped never crashes and never tells something else than was written", async () => {
     const directory = scratch();

@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
@@ -36,7 +46,7 @@ export interface BadInput {
    * `notice` = the work succeeds and one line says what was wrong, `nowhere` = the work succeeds.
    */
   readonly shows: "start" | "request" | "run" | "notice" | "nowhere";
-  /** True = no hub may run while it is arranged, nor after the attempt. */
+  /** True = before it is arranged the hub must be stopped in good order, and after the attempt none may run. */
   readonly cold: boolean;
   /** Exit code of the command line. */
   readonly exit: number;
@@ -265,6 +275,9 @@ export const badInputs: readonly BadInput[] = [
     wayOut: /podium doctor/,
     arrange: async ({ home }) => {
       const file = join(home, "podium.db");
+      const journal = `${file}-wal`;
+      if (existsSync(journal) && statSync(journal).size > 0)
+        throw new Error("The hub was not stopped in good order, so its data is not in podium.db yet.");
       const bytes = readFileSync(file);
       bytes.fill(0xff, 0, 100);
       writeFileSync(file, bytes);

@@ -7,6 +7,7 @@ import { migrations } from "./migrations.ts";
 import { type OpenDatabase, openDatabase } from "./open.ts";
 import { decodeEvent, eventId } from "./rows.ts";
 import { storeError } from "./runtime.ts";
+import { salvage } from "./salvage.ts";
 import { prepareStatements, readPage, runParameters, type Statements, toRunRow } from "./statements.ts";
 import { foldLog, Writer } from "./writer.ts";
 
@@ -32,6 +33,8 @@ export interface OpenedStore {
   readonly store: SqliteStore;
   /** Where a damaged database was put; null = there was none. */
   readonly recovered: string | null;
+  /** Runs that were read out of the damaged one. */
+  readonly salvaged: number;
 }
 
 /**
@@ -44,7 +47,10 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
   const { database, file, recovered } = opened;
   if (maxPages !== undefined) database.pragma(`max_page_count = ${Math.trunc(maxPages)}`);
   const writer = new Writer({ database, ...opened.prepared, file, clock, onWritePoint });
-  return { store: makeStore(opened, writer, clock), recovered };
+  const store = makeStore(opened, writer, clock);
+  const salvaged = recovered === null ? 0 : salvage(recovered, database, opened.prepared.statements);
+  if (salvaged > 0) await store.rebuild();
+  return { store, recovered, salvaged };
 }
 
 interface Session {
