@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { PodiumError } from "../sidecar/protocol/errors.ts";
 import { Json } from "../sidecar/protocol/json.ts";
 import type { App } from "./app.ts";
+import { choicesOf } from "./choices.ts";
 
 type Choice = vscode.QuickPickItem & { readonly value: Json | "other" | "open" };
 
@@ -12,8 +13,7 @@ export async function answerRun(app: App, run: string): Promise<void> {
   const [wait] = waits;
   if (!wait) throw new PodiumError("unknown_ask", "This run does not wait for an answer.");
   const choices: readonly Choice[] = [
-    { label: "$(check) Yes", value: { approved: true } },
-    { label: "$(close) No", value: { approved: false } },
+    ...choicesOf(wait),
     ...(wait.kind === "question" ? [{ label: "$(edit) Something else…", value: "other" }] : []),
     { label: "$(open-preview) Look at the Run First", value: "open" },
   ];

@@ -45,7 +45,13 @@ function waitsOf(view: RunView): Wait[] {
   if (view.imported || view.endedAt !== null) return [];
   return [...view.asks.values()]
     .filter((ask) => ["parked", "running"].includes(view.steps.get(ask.instance)?.status ?? ""))
-    .map((ask) => ({ ask: ask.ask, kind: ask.kind, title: ask.title, answerWith: answerWith(view, ask) }));
+    .map((ask) => ({
+      ask: ask.ask,
+      kind: ask.kind,
+      title: ask.title,
+      reason: ask.reason,
+      answerWith: answerWith(view, ask),
+    }));
 }
 
 function nodeOf(ir: Ir, instance: string): Node | null {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { ErrorShape } from "./errors.ts";
-import { Effect, RunStatus, StepStatus, Timings, Usage } from "./events.ts";
+import { Effect, ParkReason, RunStatus, StepStatus, Timings, Usage } from "./events.ts";
 import { Problem } from "./ir.ts";
 
 /** One thing a run waits for; `answerWith` is the whole command line. */
@@ -8,6 +8,8 @@ export const Wait = z.object({
   ask: z.string(),
   kind: z.enum(["question", "grant"]),
   title: z.string().optional(),
+  /** Why it waits; `unsafe_unknown` wants `"retry"`, `"done"` or `"skip"` for an answer. */
+  reason: ParkReason.optional(),
   answerWith: z.string(),
 });
 export type Wait = z.infer<typeof Wait>;
