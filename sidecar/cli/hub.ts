@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Introduction } from "../client/client.ts";
 import { isAlive } from "../client/record.ts";
 import { logFile } from "../client/start.ts";
+import { stopHub } from "../client/stop.ts";
+import { build } from "../hub/build.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import { type CliContext, show, withSession } from "./context.ts";
 import type { Session } from "./session.ts";
@@ -9,6 +12,7 @@ import type { Session } from "./session.ts";
 type Verb = (context: CliContext) => Promise<number>;
 
 const lastLines = 200;
+const stranger: Introduction = { client: "cli", build, scopes: ["admin"], human: false, roots: [], trusted: false };
 
 /** `podium hub …`, by verb. None of them starts a hub. */
 export const hub: Readonly<Record<string, Verb>> = {
@@ -28,8 +32,11 @@ export const hub: Readonly<Record<string, Verb>> = {
     try {
       session = await context.open(false);
     } catch (error) {
-      if (!(error instanceof PodiumError && error.code === "no_hub")) throw error;
-      show(context, { stopped: false }, () => "Podium is not running.");
+      if (!(error instanceof PodiumError && (error.code === "no_hub" || error.code === "hub_incompatible")))
+        throw error;
+      // A process that is blocked, or speaks another protocol, can still be ended.
+      const stopped = await stopHub(context.home, stranger, context.invocation.values.now ?? false);
+      show(context, { stopped }, () => (stopped ? "stopped" : "Podium is not running."));
       return 0;
     }
     const { pid } = await session.request("hub.status", {});

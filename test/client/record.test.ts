@@ -160,6 +160,14 @@ describe("a hub.json that does not lead to a hub", function () {
     await fake.close();
   });
 
+  it("is of a hub that is blocked: it can be stopped", async () => {
+    const client = await place.reach({ dist: bundle.dist });
+    const { pid } = client.hello;
+    process.kill(pid, "SIGSTOP");
+    assert.equal(await stopHub(place.home, introduction(place.root), false, patience.helloMs), true);
+    assert.ok(!isAlive(pid));
+  });
+
   it("is of a hub that was slow once: it is left alone", async () => {
     const client = await place.reach({ dist: bundle.dist });
     const { pid } = client.hello;
