@@ -56,7 +56,7 @@ export function modelsView(model: Model): View {
       label: role,
       description: cut(ref.slice(ref.indexOf("/") + 1), 40),
       tooltip: ref,
-      icon: "symbol-key",
+      icon: "tag",
       context: "role",
     }),
   );
