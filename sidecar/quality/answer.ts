@@ -1,5 +1,5 @@
 import type { Passage, Statement } from "./citations.ts";
-import { narrow, sharedAtLeast } from "./citations.ts";
+import { findSource, narrow, sharedAtLeast } from "./citations.ts";
 import { contentWords } from "./words.ts";
 
 /** What a cited answer says when the passages do not hold one. */
@@ -32,7 +32,8 @@ export function saysNotFound(text: string): boolean {
 
 /**
  * Splits an answer into statements and checks each [n]: it names a passage that was given, and some lines of that passage share
- * two content words with the statement. A sentence without its own [n] may lean on those of its line.
+ * two content words with the statement. A sentence without its own [n] may lean on those of its line, or on a passage that says
+ * nearly the same.
  */
 export function checkAnswer(text: string, passages: readonly Passage[]): CheckedAnswer {
   const statements: Statement[] = [];
@@ -147,6 +148,9 @@ function checkSentence(
     else if (passage) problems.push(`[${n}] does not say: "${brief(said)}"`);
     else problems.push(`[${n}] is not among the passages 1 to ${passages.length}`);
   }
+  // Small models say what a passage says and forget its number.
+  const found = sources.length === 0 ? findSource(said, passages) : null;
+  if (found !== null) sources.push(found);
   if (sources.length > 0) return { statement: { text: said, lead: null, sources }, problems: [] };
   const why =
     contentWords(said).size < sharedAtLeast && own.length > 0

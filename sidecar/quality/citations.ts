@@ -51,6 +51,30 @@ export function narrow(statement: string, passage: Passage): Range | null {
   return best?.range ?? null;
 }
 
+const foundAtLeast = 3;
+const foundShare = 0.7;
+
+/**
+ * Where a statement stands that its writer gave no source for: the lines of one passage that hold three of its content words and
+ * seven of ten of all. Null when there are none.
+ */
+export function findSource(
+  statement: string,
+  passages: readonly Passage[],
+): { readonly passage: Passage; readonly range: Range } | null {
+  const wanted = contentWords(statement);
+  let best: { readonly passage: Passage; readonly range: Range; readonly shared: number } | null = null;
+  for (const passage of passages) {
+    const range = narrow(statement, passage);
+    if (range === null) continue;
+    const lines = passage.text.split("\n").slice(range.from, range.to + 1);
+    const shared = sharedWords(wanted, contentWords(lines.join("\n")));
+    if (shared < foundAtLeast || shared < foundShare * wanted.size || shared <= (best?.shared ?? 0)) continue;
+    best = { passage, range, shared };
+  }
+  return best;
+}
+
 /** True when the statement shares two content words with those lines. */
 export function supports(statement: string, quote: string): boolean {
   return sharedWords(contentWords(statement), contentWords(quote)) >= sharedAtLeast;

@@ -157,7 +157,7 @@ describe("ask with passages", () => {
 
   it("repairs once, quoting the problem, and drops what still fails", async () => {
     const { context, seen } = scripted([
-      "Runs are billed monthly by credit card [2]. Each run is a log of events [7].",
+      "Runs are billed monthly by credit card [2]. Bananas are kept for ten years [7].",
       "Each run is an append-only log of events [2]. Bananas grow on pluto [1].",
     ]);
     const result = assertHonest(await ask(context, { cite: hits }));
@@ -182,6 +182,23 @@ describe("ask with passages", () => {
     assert.equal(result.text, "Each run is a log of events [1].");
     const none = scripted(["It uses Kafka [1].", "Not found in this workspace."]);
     assert.equal(assertHonest(await ask(none.context, { cite: hits })).extractive, true);
+  });
+
+  it("finds the source of what a passage says when the model forgot or mistook its number", async () => {
+    const { context, seen } = scripted([
+      "Each run is an append-only log of events. Recorded operations are replayed from the log [9].",
+    ]);
+    const result = assertHonest(await ask(context, { cite: hits }));
+    assert.equal(seen.requests.length, 1);
+    assert.equal(
+      result.text,
+      "Each run is an append-only log of events [1]. Recorded operations are replayed from the log [2].",
+    );
+    const vague = scripted([
+      "A run is a log of bananas in space, on pluto and on mars.",
+      "Not found in this workspace.",
+    ]);
+    assert.equal(AskResult.parse(await ask(vague.context, { cite: hits })).extractive, true);
   });
 
   it("says a repeated sentence once", async () => {
