@@ -20,9 +20,11 @@ export async function measureHere(name: string, variant: string): Promise<{ read
   for (let round = 0; round < 3; round += 1) await bench.round(scenario);
   // As the peers are measured: after a few rounds, before the heap has grown to what V8 allows itself.
   const rssMb = process.resourceUsage().maxRSS / 1024;
-  // About 2000 steps let the compiler settle.
   const steps = scenario.steps * scenario.runs;
-  for (let warm = 0; warm < 2000; warm += Math.max(steps, 20, scenario.tokens / 10)) await bench.round(scenario);
+  // Hot: the compiler goes on settling for some 20,000 steps.
+  const warmUntil = performance.now() + 8000;
+  for (let warm = 0; warm < 20_000 && performance.now() < warmUntil; warm += Math.max(steps, scenario.tokens / 10))
+    await bench.round(scenario);
   const costs = [];
   for (const until = performance.now() + 1500; costs.length < 5 || (performance.now() < until && costs.length < 200); )
     costs.push(await bench.round(scenario));
