@@ -14,6 +14,8 @@ export function fail(sentence, code = 1) {
   process.exit(code);
 }
 
+const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH/;
+
 function step(title, command, args, env = {}) {
   process.stderr.write(`${title}…\n`);
   const result = spawnSync(command, args, {
@@ -24,8 +26,13 @@ function step(title, command, args, env = {}) {
     env: { ...process.env, ...env },
   });
   if (result.error) fail(`${title} failed: ${command} could not be started (${result.error.message}).`);
-  if (result.status !== 0)
-    fail(`${title} failed:\n${`${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-15).join("\n")}`);
+  if (result.status === 0) return;
+  const said = `${result.stdout}\n${result.stderr}`.trim();
+  if (offline.test(said))
+    fail(
+      `${title} failed: npm does not reach its registry; connect this machine or correct npm's proxy, then run it again.`,
+    );
+  fail(`${title} failed. ${command} said:\n${said.split("\n").slice(-15).join("\n")}`);
 }
 
 const newest = (folder) =>

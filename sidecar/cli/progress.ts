@@ -1,6 +1,8 @@
 import type { LiveEvent, RunEvent } from "../protocol/events.ts";
+import type { Json } from "../protocol/json.ts";
 import { activityText, applyDurable, applyLive, type Live } from "../protocol/live.ts";
-import type { Style } from "./text.ts";
+import { FindingSignal } from "../protocol/review.ts";
+import { type Style, seconds, visible } from "./text.ts";
 
 export interface Progress {
   durable(event: RunEvent): void;
@@ -17,13 +19,40 @@ interface Output {
   readonly style: Style;
 }
 
-const marks: Partial<Record<RunEvent["kind"], string>> = {
-  "step-end": "✓",
-  "step-error": "✗",
-  "step-skip": "–",
-  "step-park": "‖",
-};
 const depthOf = (instance: string): number => instance.split("/").length - 1;
+
+/** The line of an event, in its colour; null = nothing that a person waits for, such as the end of an inner choice. */
+function lineOf(event: RunEvent, style: Style): string | null {
+  switch (event.kind) {
+    case "run-start":
+      return style.dim(`Plan: ${event.ir.nodes.map(({ id }) => id).join(" → ")}`);
+    case "run-adopt":
+      return style.yellow(`↻ taken over: ${event.why}`);
+    case "provider-fallback":
+      return style.yellow(`↳ ${event.from} → ${event.to}: ${visible(event.cause.message)}`);
+    case "step-end":
+      if (event.ms === 0 && depthOf(event.instance) > 0) return null;
+      return `${indent(event.instance)}✓ ${event.instance}${event.ms === 0 ? "" : style.dim(` ${seconds(event.ms)}`)}`;
+    case "step-error":
+      return `${indent(event.instance)}✗ ${event.instance}${style.dim(` ${event.error.code}: ${visible(event.error.message)}`)}`;
+    case "step-park":
+      return `${indent(event.instance)}‖ ${event.instance}${style.dim(` ${visible(event.detail)}`)}`;
+    case "signal":
+      return findingLine(event.value, style);
+    default:
+      return null;
+  }
+}
+
+const indent = (instance: string): string => "  ".repeat(depthOf(instance));
+
+/** A finding at the moment it is verified, long before the review ends. */
+function findingLine(value: Json, style: Style): string | null {
+  const parsed = FindingSignal.safeParse(value);
+  if (!parsed.success || "reason" in parsed.data) return null;
+  const { severity, path, line, title } = parsed.data;
+  return style.yellow(`! ${severity} ${visible(path)}${line === null ? "" : `:${line}`} ${visible(title)}`);
+}
 
 /** The live plan on stderr: a line per step that ended, and on a terminal one repainted line for what happens now. */
 export function createProgress(output: Output): Progress {
@@ -56,20 +85,8 @@ export function createProgress(output: Output): Progress {
   return {
     durable(event) {
       applyDurable(live, event);
-      if (event.kind === "run-start") line(output.style.dim(`Plan: ${event.ir.nodes.map(({ id }) => id).join(" → ")}`));
-      if (event.kind === "run-adopt") line(output.style.yellow(`↻ taken over: ${event.why}`));
-      if (event.kind === "provider-fallback")
-        line(output.style.yellow(`↳ ${event.from} → ${event.to}: ${event.cause.message}`));
-      const mark = marks[event.kind];
-      if (mark !== undefined && "instance" in event) {
-        const detail =
-          event.kind === "step-error"
-            ? ` ${event.error.code}: ${event.error.message}`
-            : event.kind === "step-end"
-              ? ` ${event.ms} ms`
-              : "";
-        line(`${"  ".repeat(depthOf(event.instance))}${mark} ${event.instance}${output.style.dim(detail)}`);
-      }
+      const text = lineOf(event, output.style);
+      if (text !== null) line(text);
       paint();
     },
     live(event) {

@@ -18,8 +18,10 @@ function renderAnswer(result: AskResult, style: Style): string {
   ].join("\n");
 }
 
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+
 function renderReview(result: ReviewResult, style: Style): string {
-  const head = `${result.scope}: ${result.files} files, ${result.hunks} hunks`;
+  const head = `${result.scope}: ${counted(result.files, "file")}, ${counted(result.hunks, "hunk")}`;
   const findings = result.findings.flatMap((finding) => [
     `${finding.severity === "high" ? style.yellow("high  ") : finding.severity.padEnd(6)} ${style.bold(visible(finding.title))}`,
     `       ${place(finding.path, finding.line, finding.endLine)}${finding.verified ? " · verified" : ""} · ${finding.rule}`,
@@ -88,6 +90,13 @@ export function renderRun(result: RunResult, style: Style): string {
   ].join("\n");
 }
 
+/** The one command that would give this machine a model. */
+export function wayToModel({ endpoints, installed }: ModelsResult): string {
+  const pull = "ollama pull qwen2.5-coder:7b";
+  if (endpoints.some(({ flavour, state }) => flavour === "ollama" && state !== "down")) return pull;
+  return installed?.[0]?.start ?? `install Ollama (https://ollama.com), then: ${pull}`;
+}
+
 /** `width` = characters of a line; null = as wide as it gets. */
 export function renderRuns({ runs: rows, next }: RunsResult, width: number | null): string {
   if (rows.length === 0) return "No runs yet.";
@@ -154,7 +163,7 @@ export function renderModels(models: ModelsResult, width: number | null): string
     ? []
     : [
         "No model server answers on this machine.",
-        ...(stopped.length > 0 ? [] : ["Install Ollama or mlx-lm, then pull a model: ollama pull qwen2.5-coder:7b"]),
+        ...(stopped.length > 0 ? [] : [`To have a model: ${wayToModel(models)}`]),
       ];
   const shown = rows.length === 0 ? [] : listed.split("\n").map((line) => fit(line, width));
   return [...shown, ...details.map(visible), ...stopped, ...nobody].join("\n");

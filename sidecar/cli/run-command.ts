@@ -8,7 +8,7 @@ import { type CliContext, serversOf, workspaceRoot } from "./context.ts";
 import { exitOfRun } from "./exit.ts";
 import { follow } from "./follow.ts";
 import { createProgress, type Progress, silentProgress } from "./progress.ts";
-import { renderRun } from "./render.ts";
+import { renderRun, wayToModel } from "./render.ts";
 import type { Session } from "./session.ts";
 import { visible } from "./text.ts";
 
@@ -153,6 +153,5 @@ async function whyDegraded(context: CliContext, session: Session): Promise<strin
   const models = await session.request("model.list", servers === null ? {} : { servers: [...servers] });
   const silent = models.endpoints.filter(({ state }) => state !== "answers").flatMap(({ detail }) => detail ?? []);
   const why = silent.length === 0 ? "" : ` (${silent.map((text) => text.replace(/\.$/, "")).join("; ")})`;
-  const start = models.installed?.[0]?.start ?? "ollama pull qwen2.5-coder:7b";
-  return `No model answered${why}: this result comes from search and rules alone. To have a model: ${start}`;
+  return `No model answered${why}: this result comes from search and rules alone. To have a model: ${wayToModel(models)}`;
 }

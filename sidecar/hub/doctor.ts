@@ -60,7 +60,7 @@ function serverChecks(models: ModelsResult): DoctorCheck[] {
     (endpoint): DoctorCheck => ({
       id: endpoint.flavour,
       ok: endpoint.state === "answers",
-      message: `${endpoint.url}: ${endpoint.state}${endpoint.detail ? `, ${endpoint.detail}` : ""}, ${endpoint.models.length} models`,
+      message: `${endpoint.url}: ${endpoint.state}${endpoint.detail ? `, ${endpoint.detail}` : ""}, ${endpoint.models.length === 1 ? "1 model" : `${endpoint.models.length} models`}`,
       ...(endpoint.state === "answers" ? {} : { fix: "Load a model in it, or restart it." }),
     }),
   );
@@ -73,7 +73,7 @@ function serverChecks(models: ModelsResult): DoctorCheck[] {
       id: "models",
       ok: false,
       message: "No model server answers on this machine; answers come from search alone.",
-      fix: "ollama pull qwen2.5-coder:7b",
+      fix: "Install Ollama (https://ollama.com), then: ollama pull qwen2.5-coder:7b",
     },
   ];
 }

@@ -163,6 +163,12 @@ describe("podium ask, review and run", function () {
     assert.equal(text.code, 1);
     assert.match(text.stdout, /^high +One item too many\n +last\.ts:3 · verified/m);
     assert.match(text.stdout, /^Held back \(1\)$/m);
+    assert.match(text.stdout, /^branch: 1 file, 1 hunk$/m);
+    assert.match(
+      text.stderr,
+      /^! high last\.ts:3 One item too many$.*^✓ result/ms,
+      "it is said as soon as it is verified",
+    );
     place.git("checkout", "-q", "main");
     place.write("last.ts", old);
     assert.equal((await world.run(["review", "--staged"])).code, 0, "a clean change passes");

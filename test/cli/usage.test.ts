@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { isAlive, readRecord } from "../../sidecar/client/record.ts";
 import { ModelsResult } from "../../sidecar/protocol/models.ts";
 import { CheckResult, DoctorResult } from "../../sidecar/protocol/results.ts";
@@ -196,6 +198,22 @@ describe("the words of the command line", function () {
     const absent = await world.json<{ error: { code: string } }>(["check", "absent.yaml"]);
     assert.deepEqual([absent.code, absent.value.error.code], [2, "file_missing"]);
   });
+});
+
+describe("the launcher of a clone", () => {
+  for (const program of ["podium.mjs", "start.mjs"]) {
+    it(`bin/${program} says in one sentence that Node is too old`, async () => {
+      const claim = `Object.defineProperty(process.versions,"node",{value:"18.19.0"})`;
+      const words = ["--import", `data:text/javascript,${claim}`, join("bin", program), "runs", "ls"];
+      const failed = await promisify(execFile)(process.execPath, words).then(
+        () => null,
+        (error: { code: number; stdout: string; stderr: string }) => error,
+      );
+      assert.equal(failed?.code, 5);
+      assert.match(failed.stderr, /^Podium needs Node 20 or newer to set itself up; [^\n]*\n$/);
+      assert.equal(failed.stdout, "");
+    });
+  }
 });
 
 describe("podium --embedded", function () {
