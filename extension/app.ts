@@ -14,6 +14,8 @@ export interface Shell {
   readonly onChange: (listener: (model: Model) => void) => vscode.Disposable;
   /** The connected part, loaded on first need. */
   readonly whole: () => Promise<Whole>;
+  /** Does something with the connected part that nobody waits for; a failure goes to the log. */
+  readonly aside: (work: (whole: Whole) => Promise<void>) => void;
 }
 
 /** A command of the manifest, or the one that rows use to open a place. */
@@ -39,8 +41,8 @@ export interface App extends Omit<Shell, "whole"> {
   readonly need: () => Promise<Connection>;
   /** A connection that may end the process: the scope admin is asked for only here. */
   readonly needAdmin: () => Promise<Connection>;
-  /** Starts a run of this folder and shows it; resolves with its id. */
-  readonly start: (workflow: string, input: JsonObject) => Promise<string>;
+  /** Starts a run of `root`, a folder of this window, and shows it; resolves with its id. */
+  readonly start: (root: string, workflow: string, input: JsonObject) => Promise<string>;
   readonly show: (run: string) => Promise<void>;
   readonly playRecording: () => Promise<void>;
   /** Loads the language client; findings arrive as diagnostics from then on. */

@@ -1,16 +1,17 @@
 import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import * as z from "zod";
+import { forgetStarts } from "../sidecar/client/launch.ts";
 import { logFile } from "../sidecar/client/start.ts";
 import { PodiumError, toPodiumError } from "../sidecar/protocol/errors.ts";
-import type { JsonObject } from "../sidecar/protocol/json.ts";
-import type { RunRow } from "../sidecar/protocol/results.ts";
+import { JsonObject } from "../sidecar/protocol/json.ts";
+import type { RunRow, WorkflowInfo } from "../sidecar/protocol/results.ts";
 import { answerRun } from "./answer.ts";
 import type { AnyCommand, App } from "./app.ts";
 import { type CommandId, commandTexts } from "./command-texts.ts";
+import type { Connection } from "./hub.ts";
 import { inputOf, problemOf, questionsOf } from "./inputs.ts";
-import { openPlace } from "./open.ts";
-import { readLog } from "./session.ts";
+import { openPlace, pickFolder } from "./open.ts";
 import { isEnded, type Model, waitingRuns } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { actionTitle } from "./status-bar.ts";
@@ -24,6 +25,8 @@ const WorkflowArgument = z.union([
   z.string(),
   z.object({ workflow: z.string() }).transform(({ workflow }) => workflow),
 ]);
+/** With an input nothing is asked, for a keybinding's `args`. */
+const InputArgument = z.object({ input: JsonObject });
 const FileArgument = z.object({ file: z.string() });
 const PlaceArgument = z.object({
   root: z.string(),
@@ -60,35 +63,44 @@ async function pickRun(
 
 async function ask(app: App, argument: unknown): Promise<void> {
   const given = z.string().safeParse(argument);
+  const root = await pickFolder();
+  if (root === null) return;
   const question = given.success
     ? given.data
     : await vscode.window.showInputBox({
         title: "Ask About This Workspace",
-        prompt: "The answer names the lines it comes from. Nothing leaves this machine.",
+        prompt: "The answer names the lines it comes from.",
         placeHolder: "How does … work? Where is … decided?",
         // The palette gives the focus back to a panel, which would close this box; and looking at code loses no question.
         ignoreFocusOut: true,
       });
-  if (question?.trim()) await app.start("ask_workspace", { question: question.trim() });
+  if (question?.trim()) await app.start(root, "ask_workspace", { question: question.trim() });
 }
 
 const ScopeArgument = z.object({ scope: z.enum(["staged", "working", "branch"]) });
 
 async function reviewChanges(app: App, argument: unknown): Promise<void> {
   const given = ScopeArgument.safeParse(argument);
-  const scope = given.success ? given.data.scope : await pickScope(app);
+  const root = await pickFolder();
+  if (root === null) return;
+  const scope = given.success ? given.data.scope : await pickScope(await app.need(), root);
   if (scope === null) return;
-  await app.wantReview();
-  const depth = vscode.workspace.getConfiguration("podium").get<string>("review.depth", "normal");
-  await app.start("review_changes", { scope, depth });
+  await startReview(app, root, { scope, depth: depthOf(root) });
 }
 
-async function pickScope(app: App): Promise<string | null> {
-  const [folder] = vscode.workspace.workspaceFolders ?? [];
-  if (folder?.uri.scheme !== "file")
-    throw new PodiumError("not_a_repository", "Open a folder of this machine to review its changes.");
-  const connection = await app.need();
-  const { scopes } = await connection.request("review.scopes", { root: folder.uri.fsPath });
+/** The depth of the folder's settings. */
+const depthOf = (root: string): string =>
+  vscode.workspace.getConfiguration("podium", vscode.Uri.file(root)).get<string>("review.depth", "normal");
+
+/** The language client needs a connection and listens before the first finding is there. */
+async function startReview(app: App, root: string, input: JsonObject): Promise<void> {
+  await app.need();
+  await app.wantReview();
+  await app.start(root, "review_changes", input);
+}
+
+async function pickScope(connection: Connection, root: string): Promise<string | null> {
+  const { scopes } = await connection.request("review.scopes", { root });
   const items = scopes.map(({ scope, label, files, hunks, etaMs }) => ({
     label,
     description:
@@ -113,9 +125,21 @@ async function runWorkflow(app: App, argument: unknown): Promise<void> {
       ? (await vscode.window.showQuickPick(items, { title: "Run Workflow", placeHolder: "Which workflow?" }))?.info
       : workflows.find((candidate) => candidate.name === name);
   if (!info) {
-    if (name !== null) throw new PodiumError("unknown_workflow", `There is no workflow ${name}.`);
+    const names = workflows.map((known) => known.name).join(", ");
+    if (name !== null) throw new PodiumError("unknown_workflow", `There is no workflow ${name}. There are: ${names}.`);
     return;
   }
+  const root = await pickFolder();
+  if (root === null) return;
+  const given = InputArgument.safeParse(argument);
+  const input = given.success ? given.data.input : await askInput(info);
+  if (input === null) return;
+  if (info.name === "review_changes") await startReview(app, root, input);
+  else await app.start(root, info.name, input);
+}
+
+/** Asks for the inputs one after the other; null when the person left. */
+async function askInput(info: WorkflowInfo): Promise<JsonObject | null> {
   const answers: (readonly [ReturnType<typeof questionsOf>[number], string])[] = [];
   for (const question of questionsOf(info)) {
     const title = `${info.name}: ${question.name}`;
@@ -133,21 +157,28 @@ async function runWorkflow(app: App, argument: unknown): Promise<void> {
             ignoreFocusOut: true,
             validateInput: (typed) => problemOf(question, typed),
           });
-    if (answer === undefined) return;
+    if (answer === undefined) return null;
     answers.push([question, answer]);
   }
-  if (info.name === "review_changes") await app.wantReview();
-  await app.start(info.name, inputOf(answers));
+  return inputOf(answers);
 }
 
-/** Starts a run again with the input of its log. */
-export async function runAgain(app: App, run: string): Promise<void> {
-  const connection = await app.need();
-  const [first] = await readLog(connection, run);
+async function firstEvent(connection: Connection, run: string) {
+  const { events } = await connection.request("run.events", { run, after: 0, limit: 1 });
+  const [first] = events;
   if (first?.kind !== "run-start") throw new PodiumError("unknown_run", `The log of ${run} has no beginning.`);
-  const input: JsonObject = first.input;
-  if (first.workflow === "review_changes") await app.wantReview();
-  await app.start(first.workflow, input);
+  return first;
+}
+
+/** The folder a run works on. */
+export const rootOf = async (connection: Connection, run: string): Promise<string> =>
+  (await firstEvent(connection, run)).root;
+
+/** Starts a run again with the input of its log, in the same folder. */
+export async function runAgain(app: App, run: string): Promise<void> {
+  const { workflow, input, root } = await firstEvent(await app.need(), run);
+  if (workflow === "review_changes") await startReview(app, root, input);
+  else await app.start(root, workflow, input);
 }
 
 async function doctor(app: App): Promise<void> {
@@ -175,6 +206,8 @@ async function restart(app: App): Promise<void> {
     await admin.request("hub.stop", {});
     await new Promise<void>((resolve) => admin.onClose(resolve));
   }
+  // Who restarts by hand has perhaps removed what ended the last five starts.
+  forgetStarts(app.home);
   await app.need();
 }
 
@@ -197,7 +230,8 @@ async function actions(app: App): Promise<void> {
   const status = statusOf(app.model(), Date.now());
   const allowed = (id: CommandId): boolean => app.model().trusted || !commandTexts[id].needsTrust;
   const rest = always.filter((id) => allowed(id) && !status.actions.includes(id));
-  const items = [...status.actions, ...rest].map((id) => ({ label: actionTitle(id), id }));
+  const offered = status.actions.filter((id) => id === "workbench.trust.manage" || allowed(id));
+  const items = [...offered, ...rest].map((id) => ({ label: actionTitle(id), id }));
   const picked = await vscode.window.showQuickPick(items, { title: status.spoken, placeHolder: status.detail });
   if (picked) await vscode.commands.executeCommand(picked.id);
 }

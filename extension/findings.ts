@@ -25,8 +25,7 @@ export class Findings {
     this.#reading = this.#reading
       .then(async () => {
         const review = await readReview(connection, run);
-        if (review && run !== this.#shell.context.workspaceState.get(clearedKey))
-          this.#shell.update((known) => ({ ...known, review }));
+        if (review && !this.#isCleared(run)) this.#shell.update((known) => ({ ...known, review }));
       })
       .catch((error: unknown) => this.#shell.log.info(`The review was not read: ${String(error)}`));
   }
@@ -41,10 +40,14 @@ export class Findings {
 
   /** Loads and starts the language client once; it follows the connection by itself from then on. */
   async want(): Promise<void> {
-    this.#client ??= this.#start();
+    this.#client ??= this.#start().catch((error: unknown) => {
+      this.#client = null;
+      throw error;
+    });
     await this.#client;
   }
 
+  /** Forgets the findings of the shown review in this window, for good; the run and its result stay. */
   clear(): void {
     void this.#shell.context.workspaceState.update(clearedKey, this.#shell.model().review?.run);
     this.#shell.update((known) => ({ ...known, review: null }));
@@ -55,13 +58,21 @@ export class Findings {
     void this.#client?.then((client) => client.dispose()).catch(() => undefined);
   }
 
+  #isCleared(run: string): boolean {
+    return this.#shell.context.workspaceState.get(clearedKey) === run;
+  }
+
   async #start(): Promise<LanguageClient> {
     const load = createRequire(join(this.#shell.context.extensionPath, "dist", "extension.cjs"));
     const loaded: typeof import("./review.ts") = load("./review.cjs");
-    const client = loaded.createReview(async () => {
-      const { record } = await this.#attached();
-      return { url: `ws://127.0.0.1:${record.port}/lsp`, token: record.token ?? "" };
-    }, this.#shell.log);
+    const client = loaded.createReview(
+      async () => {
+        const { record } = await this.#attached();
+        return { url: `ws://127.0.0.1:${record.port}/lsp`, token: record.token ?? "" };
+      },
+      (run) => this.#isCleared(run),
+      this.#shell.log,
+    );
     await client.start();
     return client;
   }

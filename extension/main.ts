@@ -37,16 +37,24 @@ export function activate(context: vscode.ExtensionContext): PodiumApi {
       whole ??= loadWhole(shell);
       return whole;
     },
+    aside: (work) => {
+      shell
+        .whole()
+        .then(work)
+        .catch((error: unknown) => log.error(String(error)));
+    },
   };
   const ids: readonly AnyCommand[] = [...commandIds, "podium.location"];
-  const soon = setImmediate(() => void shell.whole().then(({ wake }) => wake()));
+  const soon = setImmediate(() => shell.aside(({ wake }) => wake()));
+  const paint = paintContext();
+  paint(model);
   context.subscriptions.push(
     log,
     { dispose: () => clearImmediate(soon) },
-    { dispose: () => whole?.then(({ dispose }) => dispose()) },
+    { dispose: () => whole?.then(({ dispose }) => dispose()).catch(() => undefined) },
     createStatusBar(shell),
     createTrees(shell),
-    shell.onChange(paintContext()),
+    shell.onChange(paint),
     ...ids.map((id) =>
       vscode.commands.registerCommand(id, async (argument: unknown) => (await shell.whole()).command(id, argument)),
     ),

@@ -1,6 +1,15 @@
 import type * as vscode from "vscode";
 import { CloseAction, ErrorAction, LanguageClient, type StreamInfo } from "vscode-languageclient/node";
 import { createWebSocketStream, WebSocket } from "ws";
+import * as z from "zod";
+
+const FindingData = z.object({ run: z.string() });
+
+/** The review that a diagnostic comes from; the language client keeps its data beside it. */
+function runOf(diagnostic: vscode.Diagnostic): string {
+  const parsed = FindingData.safeParse("data" in diagnostic ? diagnostic.data : null);
+  return parsed.success ? parsed.data.run : "";
+}
 
 /** Where the language server listens now. */
 export interface LspAddress {
@@ -26,9 +35,13 @@ async function connect(waitForHub: () => Promise<LspAddress>): Promise<WebSocket
 
 /**
  * The language client of the reviews. `waitForHub` is asked again after every loss, so findings come back by themselves;
- * the client manages no process and never gives up.
+ * the client manages no process and never gives up. Findings of a run that `isCleared` names are not painted.
  */
-export function createReview(waitForHub: () => Promise<LspAddress>, log: vscode.LogOutputChannel): LanguageClient {
+export function createReview(
+  waitForHub: () => Promise<LspAddress>,
+  isCleared: (run: string) => boolean,
+  log: vscode.LogOutputChannel,
+): LanguageClient {
   const open = async (): Promise<StreamInfo> => {
     const socket = await connect(waitForHub);
     const stream = createWebSocketStream(socket);
@@ -44,5 +57,12 @@ export function createReview(waitForHub: () => Promise<LspAddress>, log: vscode.
       closed: () => ({ action: CloseAction.Restart, handled: true }),
     },
     initializationFailedHandler: () => false,
+    middleware: {
+      handleDiagnostics: (uri, diagnostics, next) =>
+        next(
+          uri,
+          diagnostics.filter((diagnostic) => !isCleared(runOf(diagnostic))),
+        ),
+    },
   });
 }

@@ -7,7 +7,7 @@ import type { ReviewSession } from "./state.ts";
 const pageSize = 500;
 
 /** The whole log of a run, in order. */
-export async function readLog(connection: Connection, run: string): Promise<readonly RunEvent[]> {
+async function readLog(connection: Connection, run: string): Promise<readonly RunEvent[]> {
   const events: RunEvent[] = [];
   for (let after = 0; ; ) {
     const page = await connection.request("run.events", { run, after, limit: pageSize });

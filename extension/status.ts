@@ -60,6 +60,11 @@ const troubled = (model: Model): EndpointInfo | undefined =>
   model.models?.endpoints.find((endpoint) => endpoint.state === "reachable") ??
   model.models?.endpoints.find((endpoint) => endpoint.state === "answers");
 
+/** A server that lists its models, none of them for chat, works; it only lacks a model. */
+const isSilent = ({ state, flavour, models }: EndpointInfo): boolean =>
+  state === "reachable" &&
+  (models.some(({ roles }) => roles.includes("main")) || (models.length === 0 && flavour !== "ollama"));
+
 const isLooking = (model: Model): boolean => model.link === "attached" && serverState(model) === "searching";
 const isDegraded = (label: string): boolean => /^(fallback|memory)/i.test(label);
 const leaves = (model: Model): boolean =>
@@ -74,7 +79,7 @@ const table: readonly Row[] = [
       text: `$(bell-dot) ${waiting(model)} waiting for you`,
       spoken: `Podium: ${waiting(model)} waiting for you`,
       colour: "warning",
-      detail: model.attention?.line ?? "A run has a question for you.",
+      detail: waitingDetail(model),
       actions: ["podium.run.answer", "podium.run.open"],
     }),
   },
@@ -129,7 +134,7 @@ const table: readonly Row[] = [
     paint: (model) => {
       const server = troubled(model);
       const name = server?.flavour === "ollama" ? "Ollama" : (server?.flavour ?? "Server");
-      const what = server?.state === "reachable" ? "not answering" : "no fitting model";
+      const what = server && isSilent(server) ? "not answering" : "no fitting model";
       return {
         text: within(`$(warning) ${name}: ${what}`),
         spoken: `Podium: ${name}: ${what}`,
@@ -205,6 +210,11 @@ const table: readonly Row[] = [
     }),
   },
 ];
+
+function waitingDetail(model: Model): string {
+  const [row] = model.link === "attached" ? waitingRuns(model) : [];
+  return row ? `${row.title ?? row.workflow}: it has a question for you.` : (model.attention?.line ?? "A run waits.");
+}
 
 function startingText(model: Model, now: number): string {
   if (model.draining !== null) return `Updating, ${model.draining} call${model.draining === 1 ? "" : "s"} left`;

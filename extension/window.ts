@@ -11,7 +11,7 @@ import { Build } from "../sidecar/protocol/hub.ts";
 import type { FromPanel } from "../sidecar/protocol/panel.ts";
 import { AskResult } from "../sidecar/protocol/review.ts";
 import type { App, Shell, Whole } from "./app.ts";
-import { runAgain, runCommand, showProblem } from "./commands.ts";
+import { rootOf, runAgain, runCommand, showProblem } from "./commands.ts";
 import { Findings } from "./findings.ts";
 import { HubLink } from "./hub.ts";
 import { folderPaths, openPlace } from "./open.ts";
@@ -86,10 +86,8 @@ export function createWindow(shell: Shell): Whole {
       if (!record) throw new PodiumError("no_hub", "Podium is not running.");
       return HubClient.connect(record, introduce(["admin"]));
     },
-    start: async (workflow, input) => {
+    start: async (root, workflow, input) => {
       const connection = await link.need();
-      const [root] = folderPaths();
-      if (root === undefined) throw new PodiumError("usage", "Open a folder first: a run works on one.");
       const { run } = await connection.request("run.start", { workflow, input, root, idem: randomUUID() });
       panel.show({ kind: "run", run });
       return run;
@@ -104,14 +102,21 @@ export function createWindow(shell: Shell): Whole {
     shell.onChange(() => panel.refresh()),
     vscode.workspace.onDidGrantWorkspaceTrust(() => {
       update((known) => ({ ...known, trusted: true }));
-      link.drop();
-      link.need().catch((error: unknown) => showProblem(app, error));
+      attachAnew();
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("podium")) tell();
     }),
-    vscode.workspace.onDidChangeWorkspaceFolders(() => tell()),
+    // A connection is bound to its folders, so other folders need another one.
+    vscode.workspace.onDidChangeWorkspaceFolders(() => {
+      if (link.connection) attachAnew();
+    }),
   );
+  const attachAnew = (): void => {
+    link.drop();
+    update((known) => ({ ...known, runs: [], workflows: [], review: null }));
+    link.need().catch((error: unknown) => showProblem(app, error));
+  };
   const tell = (): void => {
     const { settings = {}, roots, trusted } = introduce([]);
     link.connection
@@ -172,9 +177,10 @@ async function actOn(app: App, message: FromPanel, run: string): Promise<void> {
       await (await app.need()).request("run.answer", { run, ask: message.ask, value: message.value });
       return;
     case "followUp": {
-      const answer = AskResult.safeParse((await (await app.need()).request("run.get", { run })).result);
+      const connection = await app.need();
+      const answer = AskResult.safeParse((await connection.request("run.get", { run })).result);
       const previous = answer.success ? { previous: answer.data.text } : {};
-      await app.start("ask_workspace", { question: message.question, ...previous });
+      await app.start(await rootOf(connection, run), "ask_workspace", { question: message.question, ...previous });
       return;
     }
     case "runAgain":

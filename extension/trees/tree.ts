@@ -64,13 +64,20 @@ function bind(
     refresh();
   });
   const seen = tree.onDidChangeVisibility(({ visible }) => {
-    if (visible) void shell.whole().then(({ look }) => look());
+    if (visible) shell.aside(({ look }) => look());
   });
   return vscode.Disposable.from(tree, changed, seen, listening);
 }
 
 export function createTrees(shell: Shell): vscode.Disposable {
-  const steps = async (run: string): Promise<readonly Row[]> => (await shell.whole()).steps(run);
+  const steps = async (run: string): Promise<readonly Row[]> => {
+    try {
+      return await (await shell.whole()).steps(run);
+    } catch (error) {
+      shell.log.info(`The steps of ${run} were not read: ${String(error)}`);
+      return [{ id: `${run}/unread`, label: "Not connected", icon: "debug-disconnect" }];
+    }
+  };
   return vscode.Disposable.from(
     bind(
       shell,

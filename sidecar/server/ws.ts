@@ -107,13 +107,11 @@ export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: S
 
   const changeSettings = async (params: unknown, known: Caller): Promise<object> => {
     const change = methods["settings.set"].params.parse(params);
-    caller = {
-      ...known,
-      settings: change.settings,
-      trusted: change.trusted ?? known.trusted,
-      roots: change.roots ? await host.realRoots(change.roots) : known.roots,
-    };
+    // At once, so that the very next request already runs under them.
+    const changed = { ...known, settings: change.settings, trusted: change.trusted ?? known.trusted };
+    caller = changed;
     host.onSettings(socket, change.settings);
+    if (change.roots) caller = { ...changed, roots: await host.realRoots(change.roots) };
     return {};
   };
 

@@ -4,18 +4,12 @@ import { type StatusState, statusOf, statusStates } from "../../extension/status
 import { at, model, ready, run } from "./support.ts";
 
 const down = { endpoints: [], roles: {} };
-const reachable = {
+const reachable = (flavour: "mlx_lm" | "ollama") => ({
   endpoints: [
-    {
-      url: "http://127.0.0.1:8080",
-      flavour: "mlx_lm" as const,
-      state: "reachable" as const,
-      detail: "It is loading.",
-      models: [],
-    },
+    { url: "http://127.0.0.1:8080", flavour, state: "reachable" as const, detail: "It is loading.", models: [] },
   ],
   roles: {},
-};
+});
 
 /** Each row: the world, the state it must give, the text that is seen. */
 const cases: readonly (readonly [string, Partial<Model>, StatusState, string])[] = [
@@ -42,7 +36,8 @@ const cases: readonly (readonly [string, Partial<Model>, StatusState, string])[]
   ],
   ["an update waits for calls", { draining: 1 }, "starting", "$(loading~spin) Updating, 1 call left"],
   ["no server answers", { models: down }, "no_server", "$(debug-disconnect) No model server"],
-  ["a server loads and does not answer", { models: reachable }, "unfit", "$(warning) mlx_lm: not answering"],
+  ["a server loads and does not answer", { models: reachable("mlx_lm") }, "unfit", "$(warning) mlx_lm: not answering"],
+  ["Ollama has no model at all", { models: reachable("ollama") }, "unfit", "$(warning) Ollama: no fitting model"],
   ["no model fits", { models: { ...ready(), roles: {} } }, "unfit", "$(warning) Ollama: no fitting model"],
   ["the main model runs elsewhere", { models: ready({ remote: true }) }, "leaving", "$(cloud) qwen3-coder:30b"],
   [

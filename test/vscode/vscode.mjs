@@ -101,13 +101,13 @@ export async function startServer({
 /** Opens a folder in the workbench; exitCode settles when extensionTestsPath's run() has ended. */
 export async function openWorkbench(
   { port },
-  { folder, extensionDevelopmentPath, extensionTestsPath, headless = true, width = 1280, height = 800 },
+  { folder, workspace, extensionDevelopmentPath, extensionTestsPath, headless = true, width = 1280, height = 800 },
 ) {
   const remote = (p) => `vscode-remote://127.0.0.1:${port}${p}`;
   const payload = Object.entries({ extensionDevelopmentPath, extensionTestsPath })
     .filter(([, v]) => v)
     .map(([k, v]) => [k, remote(v)]);
-  const url = `http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
+  const url = `http://127.0.0.1:${port}/?${workspace ? "workspace" : "folder"}=${encodeURIComponent(workspace ?? folder)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless,
@@ -121,7 +121,7 @@ export async function openWorkbench(
       "--disable-sync",
     ],
   });
-  const page = await browser.newPage({ viewport: { width, height } });
+  const page = await (await browser.newContext({ viewport: { width, height } })).newPage();
   let settle;
   const exitCode = new Promise((resolve) => {
     settle = resolve;
@@ -135,5 +135,12 @@ export async function openWorkbench(
   await page.exposeFunction("codeAutomationExit", (code) => settle(code));
   await page.goto(url);
   await page.waitForSelector(".monaco-workbench");
-  return { browser, page, exitCode, close: () => browser.close() };
+  /** One more window of the same person, on the same folder. */
+  const again = async () => {
+    const other = await page.context().newPage();
+    await other.goto(url);
+    await other.waitForSelector(".monaco-workbench");
+    return other;
+  };
+  return { browser, page, exitCode, again, close: () => browser.close() };
 }

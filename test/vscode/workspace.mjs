@@ -9,8 +9,7 @@ const fixture = fileURLToPath(new URL("fixture", import.meta.url));
 
 /** The folder goes when this process ends. */
 export function gitWorkspace() {
-  const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), "workspace-")));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const folder = path.join(emptyHome("workspace-"), "project");
   const env = { ...process.env, GIT_CONFIG_GLOBAL: os.devNull, GIT_CONFIG_NOSYSTEM: "1" };
   const git = (...args) =>
     execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.invalid", ...args], { cwd: folder, env });
@@ -31,9 +30,9 @@ export function gitWorkspace() {
   return folder;
 }
 
-/** A data directory of its own, in a short path; gone when this process ends. */
-export function emptyHome() {
-  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), "podium-home-")));
+/** A folder of its own, in a short path; gone when this process ends. */
+export function emptyHome(prefix = "podium-home-") {
+  const home = realpathSync(mkdtempSync(path.join(os.tmpdir(), prefix)));
   process.once("exit", () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
   return home;
 }

@@ -1,5 +1,5 @@
 // The world around an editor under test: its data directory, the ports of its model servers, and the end of its process.
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { emptyHome } from "./workspace.mjs";
@@ -24,7 +24,8 @@ export function podiumPid(home) {
 
 /** An environment of its own, and `end`, which stops what the editor started in it. */
 export async function makeWorld() {
-  const home = emptyHome();
+  const home = path.join(emptyHome(), "home");
+  mkdirSync(home, { mode: 0o700 });
   const port = await freePort();
   const env = {
     PODIUM_HOME: home,

@@ -9,7 +9,7 @@ const Mocha = require("mocha");
 Mocha.reporters.Base.consoleLog = (...args) => console.log(`[mocha] ${format(...args)}`);
 
 exports.run = async () => {
-  const mocha = new Mocha({ ui: "bdd", timeout: 30_000, color: false, grep: process.env.MOCHA_GREP });
+  const mocha = new Mocha({ ui: "bdd", timeout: 60_000, color: false, grep: process.env.MOCHA_GREP });
   const suffix = process.env.VSCODE_TEST_RESTRICTED ? ".restricted.cjs" : ".test.cjs";
   for (const file of fs
     .readdirSync(__dirname)
