@@ -110,6 +110,7 @@ function rowsOf(name: string, podium: Measured, memory: Measured, raw: Measured)
         ...rows,
         atMost(`${name} durable against raw group commit`, times, "×", 3),
         atMost(`${name} run p99`, podium.p99Ms, "ms", 50),
+        plain(`${name} raw p99, for the state of the disk`, raw.p99Ms, "ms"),
         atLeast(`${name} steps per second`, 1e6 / podium.wallUs, "steps/s", 20_000),
         atMost(`${name} peak memory`, podium.rssMb, "MB", 90),
         plain(`${name} commits`, podium.commits, "commits"),
