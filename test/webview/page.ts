@@ -49,9 +49,14 @@ const editorSide = `
   document.addEventListener("securitypolicyviolation", (event) =>
     watched.violations.push([event.violatedDirective, event.blockedURI, event.sample].join(" ")));
 `;
+/** Messages keep their order, so the last one of our own says that all were taken; then what they changed is drawn. */
 const sendAll = (messages: readonly ToPanel[]): string => `new Promise((done) => {
-  for (const message of ${JSON.stringify(messages)}) window.postMessage(message, "*");
-  setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 0);
+  window.addEventListener("message", function taken({ data }) {
+    if (data !== "all sent") return;
+    window.removeEventListener("message", taken);
+    done(document.querySelector("podium-panel").updateComplete);
+  });
+  for (const message of [...${JSON.stringify(messages)}, "all sent"]) window.postMessage(message, "*");
 })`;
 const paint = ({ body, variables }: Theme): string => `{
   document.body.className = ${JSON.stringify(body)};
@@ -65,6 +70,7 @@ export interface Panel {
   readonly foreign: readonly string[];
   /** Errors on the console and thrown ones. */
   readonly errors: readonly string[];
+  /** Sends and waits until it is drawn; without messages, until what a click changed is drawn. */
   send(...messages: readonly ToPanel[]): Promise<void>;
   posted(): Promise<readonly FromPanel[]>;
   violations(): Promise<readonly string[]>;
@@ -111,7 +117,7 @@ async function openPanel(browser: Browser, script: string, size: Size = { width:
     page,
     foreign,
     errors,
-    send: (...messages) => page.evaluate(sendAll(messages)),
+    send: async (...messages) => void (await page.evaluate(sendAll(messages))),
     posted: () => page.evaluate("watched.posted"),
     violations: () => page.evaluate("watched.violations"),
     theme: (name) => page.evaluate(paint(themes[name])),
