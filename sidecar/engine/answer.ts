@@ -12,7 +12,7 @@ export interface Answerer {
   readonly human: boolean;
 }
 
-/** Finds the ask that is meant. Throws `unknown_ask`, `already_answered`, `ask_gone` or `forbidden`. */
+/** Finds the ask that is meant; `human` = this answer may be a permission. Throws `unknown_ask`, `already_answered`, `ask_gone` or `forbidden`. */
 export function openAsk(record: RunRecord, ask: string | undefined, wasAsked: boolean, human: boolean): OpenAsk {
   const open = ask === undefined ? oldest(record) : record.asks.get(ask);
   if (!open) {
@@ -52,6 +52,9 @@ function choiceOf(value: Json): Choice {
   }
   throw new PodiumError("invalid_input", 'Answer an unknown outcome with "retry", "skip" or {"done": value}.');
 }
+
+/** A No needs nobody's leave. */
+export const isRefusal = (value: Json): boolean => value === false || (isObject(value) && value["approved"] === false);
 
 function checkApproval(value: Json): void {
   if (typeof value === "boolean") return;

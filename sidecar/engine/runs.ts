@@ -6,7 +6,7 @@ import type { DurableBody, LiveEvent, RunSettings, RunStatus } from "../protocol
 import type { Ir } from "../protocol/ir.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import { foldRun, isAsked, type RunView } from "../protocol/run.ts";
-import { type Answerer, answerBodies, openAsk } from "./answer.ts";
+import { type Answerer, answerBodies, isRefusal, openAsk } from "./answer.ts";
 import { Executor } from "./executor.ts";
 import { type Loaded, loadRun, readLog } from "./load.ts";
 import { createRecord } from "./record.ts";
@@ -280,7 +280,7 @@ export function createRuns(options: RunsOptions): Runs {
         const wasAsked = events.some((event) => event.kind === "ask" && event.ask === ask);
         let answered = "";
         const entry = await act(run, ({ loaded: { record } }) => {
-          const found = openAsk(record, ask, wasAsked, who.human);
+          const found = openAsk(record, ask, wasAsked, who.human || isRefusal(value));
           answered = found.ask;
           return answerBodies(record, found, value, who, clock.now());
         });

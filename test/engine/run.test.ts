@@ -165,6 +165,16 @@ describe("a run", () => {
     assert.equal(world.called.get("edit"), 1);
   });
 
+  it("takes a No to a permission also from a program", async () => {
+    const world = createWorld({ tools: [echo("edit", "unsafe")] });
+    const run = await world.start(graph([use("e", "edit", { text: "x" })], "e.text"));
+    await world.runs.settled(run);
+    await world.runs.answer(run, undefined, { approved: false }, { ...human, human: false });
+    await world.runs.settled(run);
+    assert.equal((await world.runs.view(run)).error?.code, "denied");
+    assert.equal(world.called.get("edit"), undefined);
+  });
+
   it("streams tokens live and records one answer", async () => {
     const world = createWorld();
     const live: string[] = [];
