@@ -111,7 +111,11 @@ export function serveSocket(socket: WebSocket, scopes: readonly Scope[], host: S
     const changed = { ...known, settings: change.settings, trusted: change.trusted ?? known.trusted };
     caller = changed;
     host.onSettings(socket, change.settings);
-    if (change.roots) caller = { ...changed, roots: await host.realRoots(change.roots) };
+    if (change.roots) {
+      const roots = await host.realRoots(change.roots);
+      // What was said meanwhile counts too.
+      caller = { ...(caller ?? changed), roots };
+    }
     return {};
   };
 

@@ -200,6 +200,13 @@ describe("a socket", () => {
     await client.request("ping", {});
     await client.request("settings.set", { settings: {}, roots: ["/b"] });
     await client.request("ping", {});
+    // Folders take a while to look at; a change that is said meanwhile is not undone by them.
+    await Promise.all([
+      client.request("settings.set", { settings: { network: "cloud" }, roots: ["/c"] }),
+      client.request("settings.set", { settings: { network: "local" } }),
+    ]);
+    await client.request("ping", {});
+    assert.deepEqual(seen.splice(3), [[["/real/c"], false, { network: "local" }]]);
     assert.deepEqual(seen, [
       [["/real/a"], true, { network: "local" }],
       [["/real/a"], false, { network: "lan" }],
@@ -208,6 +215,13 @@ describe("a socket", () => {
     client.close();
     await until("end of the client's settings", () => attached.at(-1) === null);
     await others.close();
-    assert.deepEqual(attached, [{ network: "local" }, { network: "lan" }, {}, null]);
+    assert.deepEqual(attached, [
+      { network: "local" },
+      { network: "lan" },
+      {},
+      { network: "cloud" },
+      { network: "local" },
+      null,
+    ]);
   });
 });
