@@ -8,7 +8,7 @@ export interface AttentionBoard {
   take(event: RunEvent): void;
   /** Counts again from the store. */
   refresh(): Promise<void>;
-  /** Runs that are neither ended nor waiting. */
+  /** Runs that go on by themselves: neither ended nor held up by anything. */
   active(): number;
 }
 
@@ -27,6 +27,7 @@ const changing = new Set<string>([
 export function createAttention(store: RunStore): AttentionBoard {
   const listeners = new Set<(attention: Attention | null) => void>();
   let current: Attention | null = null;
+  let running = 0;
   let pending: Promise<void> | null = null;
   let again = false;
 
@@ -34,10 +35,10 @@ export function createAttention(store: RunStore): AttentionBoard {
     const open = await store.open();
     const rows = await Promise.all(open.map((run) => store.row(run)));
     const waiting = rows.filter((row) => (row?.waits ?? 0) > 0).length;
-    const next: Attention | null =
-      open.length === 0
-        ? null
-        : { waiting, open: open.length, line: waiting > 0 ? `${waiting} waiting for you` : `${open.length} running` };
+    running = rows.filter((row) => row?.status === "running" || row?.status === "queued").length;
+    const line =
+      waiting > 0 ? `${waiting} waiting for you` : running > 0 ? `${running} running` : `${open.length} not finished`;
+    const next: Attention | null = open.length === 0 ? null : { waiting, open: open.length, line };
     if (JSON.stringify(next) === JSON.stringify(current)) return;
     current = next;
     for (const listener of listeners) listener(current);
@@ -60,6 +61,6 @@ export function createAttention(store: RunStore): AttentionBoard {
       if (changing.has(event.kind)) void refresh();
     },
     refresh,
-    active: () => (current ? current.open - current.waiting : 0),
+    active: () => running,
   };
 }

@@ -91,6 +91,37 @@ describe("reaching the hub", function () {
     again.close();
   });
 
+  it("ends also with a run that is held up, which waits in the log for the next hub", async () => {
+    place.env["PODIUM_IDLE_MS"] = "300";
+    place.write(
+      ".podium/workflows/gate.yaml",
+      'podium: 1\nname: gate\nsteps:\n  - { id: ok, approve: "Go on?" }\noutput: ok.approved\n',
+    );
+    const client = await reach();
+    const { pid } = client.hello;
+    const { run: asking } = await client.request("run.start", { workflow: "gate", input: {} });
+    const { run: called } = await client.request("run.start", { workflow: "ask_workspace", input: question });
+    await until("a call on record", async () => {
+      const { events } = await client.request("run.events", { run: called, after: 0 });
+      return events.some((event) => event.kind === "op-start" && event.opKind === "model");
+    });
+    await place.kill();
+    client.close();
+    place.env["PODIUM_SERVERS"] = "http://127.0.0.1:9";
+    const second = await reach();
+    const row = async (run: string): Promise<readonly unknown[]> => {
+      const { runs } = await second.request("run.list", {});
+      const found = runs.find((other) => other.run === run);
+      return [found?.status, found?.reason];
+    };
+    await until("a run without its model", async () => (await row(called))[1] === "provider");
+    assert.deepEqual(await row(asking), ["parked", "ask"]);
+    second.close();
+    assert.notEqual(second.hello.pid, pid);
+    await until("end of a hub that nobody needs", () => !isAlive(second.hello.pid));
+    assert.deepEqual(readRecord(place.home)?.attention, { waiting: 1, open: 2, line: "1 waiting for you" });
+  });
+
   it("stops a hub without starting one, and lets what is under way end first", async () => {
     assert.equal(await stopHub(place.home, introduction(place.root), false), false);
     await assert.rejects(place.reach({ mayStart: false }), { code: "no_hub" });

@@ -259,16 +259,21 @@ describe("a hub that is killed", function () {
     }
     let next = 0;
     const rounds = new Map<Place, number>(places.map((place) => [place, 0]));
-    await Promise.all(
+    let isBroken = false;
+    const ends = await Promise.allSettled(
       places.map(async (place) => {
-        while (counted.kills < kills) {
+        while (counted.kills < kills && !isBroken) {
           const round = next;
           next += 1;
-          await killOnce(place, round);
+          await killOnce(place, round).catch((error: unknown) => {
+            isBroken = true;
+            throw error;
+          });
           rounds.set(place, (rounds.get(place) ?? 0) + 1);
         }
       }),
     );
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
 
     for (const [index, place] of places.entries()) {
       const client = await reach(place);
