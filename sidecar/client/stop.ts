@@ -34,12 +34,16 @@ export async function stopHub(
     if (!endBlocked(record)) throw new PodiumError("no_hub", byHand(record.pid), { reason: "blocked" });
     break;
   }
+  await untilGone(record.pid);
+  return true;
+}
+
+async function untilGone(pid: number): Promise<void> {
   const deadline = Date.now() + drainMs;
-  while (isAlive(record.pid)) {
-    if (Date.now() > deadline) throw new PodiumError("no_hub", `Podium's process ${record.pid} does not end.`);
+  while (isAlive(pid)) {
+    if (Date.now() > deadline) throw new PodiumError("no_hub", `Podium's process ${pid} does not end.`);
     await delay(pollMs);
   }
-  return true;
 }
 
 const byHand = (pid: number): string => `Podium's process ${pid} cannot be told to stop; end it by hand.`;
