@@ -26,6 +26,8 @@ export function createHands(page) {
     throw new Error(`there is no ${locator}; rows: ${await texts(page.locator(".pane-body .monaco-list-row"))}`);
   };
   const hands = {
+    /** A window behind another one draws nothing. */
+    front: () => page.bringToFront(),
     press: (keys) => page.keyboard.press(keys),
     type: (text) => page.keyboard.type(text),
     /** What an open quick pick or input box shows; null when none is open. */
@@ -45,12 +47,16 @@ export function createHands(page) {
     fill: (text) => page.locator(`${quickInput} input[type="text"]`).fill(text),
     pick: (label) => rows().filter({ hasText: label }).first().click(),
     /** Runs a command as a person finds it in the palette. */
-    palette: (title) =>
-      clickOnce(rows().filter({ hasText: title }).first(), async () => {
-        await page.keyboard.press("Escape");
+    palette: async (title) => {
+      await page.bringToFront();
+      const input = page.locator(`${quickInput} input[type="text"]`);
+      for (const end = Date.now() + 20_000; !(await input.isVisible()) && Date.now() < end; ) {
         await page.keyboard.press("F1");
-        await page.locator(`${quickInput} input[type="text"]`).fill(`>${title}`);
-      }),
+        await input.waitFor({ timeout: 2000 }).catch(() => undefined);
+      }
+      await input.fill(`>${title}`);
+      await rows().filter({ hasText: title }).first().click();
+    },
     status: async () => (await texts(page.locator(statusItem))).join(""),
     clickStatus: () => page.locator(statusItem).click(),
     /** The tooltip of the status item. */
@@ -65,7 +71,16 @@ export function createHands(page) {
     },
     openContainer: async () => {
       const icon = page.locator(".activitybar .action-item", { has: page.locator('a[aria-label^="Podium"]') });
-      if (!(await icon.getAttribute("class")).includes("checked")) await icon.click();
+      const runs = page.locator('.pane-header[aria-label^="Runs"]');
+      // A click on the open container closes it, and a window that starts may still be opening the one of last time.
+      for (const end = Date.now() + 30_000; Date.now() < end; ) {
+        const shown = await runs.waitFor({ timeout: 2000 }).then(
+          () => true,
+          () => false,
+        );
+        if (shown) return;
+        await icon.click();
+      }
     },
     /** The rows of a view, and the text that an empty one shows. */
     view: async (view) => ({
