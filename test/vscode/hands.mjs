@@ -15,6 +15,26 @@ export function createHands(page) {
   const treeRow = (view, label) => pane(view).locator(".monaco-list-row", { hasText: label }).first();
   const inMenu = (title) =>
     page.locator(".monaco-menu .action-item:not(.disabled) .action-label", { hasText: title }).first();
+  /** Opens a menu and takes one entry; the menu closes when it has taken the click. */
+  const takeEntry = async (title, open) => {
+    const entry = inMenu(title);
+    for (const end = Date.now() + 25_000; Date.now() < end; ) {
+      if (await page.locator(".context-view-block").first().isVisible()) await page.mouse.click(640, 4);
+      const isTaken = await (async () => {
+        await open();
+        await entry.waitFor({ timeout: 2000 });
+        // VS Code ignores the mouse for the first 100 ms of a menu, so that the click that opened it takes nothing.
+        await page.waitForTimeout(150);
+        await entry.click({ timeout: 2000 });
+        await entry.waitFor({ state: "hidden", timeout: 2000 });
+      })().then(
+        () => true,
+        () => false,
+      );
+      if (isTaken) return;
+    }
+    throw new Error(`no entry ${title} in ${await texts(page.locator(".monaco-menu .action-item"))}`);
+  };
   /** Clicks a thing that the editor may draw anew at any moment, exactly once; `show` brings it up. */
   const clickOnce = async (locator, show) => {
     for (const end = Date.now() + 20_000; Date.now() < end; ) {
@@ -100,12 +120,7 @@ export function createHands(page) {
       return clickOnce(icon, () => treeRow(view, label).hover());
     },
     context: (view, label, title) =>
-      clickOnce(inMenu(title), async () => {
-        await page.keyboard.press("Escape");
-        await treeRow(view, label)
-          .click({ button: "right", timeout: 2000 })
-          .catch(() => undefined);
-      }),
+      takeEntry(title, () => treeRow(view, label).click({ button: "right", timeout: 2000 })),
     /** An icon in the head of a view, or, if it is not there, an entry of its … menu. */
     head: async (view, title) => {
       const header = pane(view).locator(".pane-header");
@@ -113,10 +128,9 @@ export function createHands(page) {
       const icon = header.locator(`.action-label[aria-label^="${title}"]`);
       if ((await icon.count()) > 0) return clickOnce(icon, () => header.hover());
       const more = header.locator('.action-label[aria-label*="More Actions"]');
-      await clickOnce(inMenu(title), async () => {
-        await page.keyboard.press("Escape");
-        await header.hover();
-        await more.click({ timeout: 2000 }).catch(() => undefined);
+      await takeEntry(title, async () => {
+        await header.hover({ timeout: 2000 });
+        await more.click({ timeout: 2000 });
       });
     },
     /** The titles that the head of a view offers. */
