@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { HubClient, type Introduction } from "../sidecar/client/client.ts";
+import { previousOf } from "../sidecar/client/follow-up.ts";
 import { endBlocked } from "../sidecar/client/process.ts";
 import { homeDirectory, readRecord } from "../sidecar/client/record.ts";
 import { reachHub } from "../sidecar/client/start.ts";
 import { PodiumError } from "../sidecar/protocol/errors.ts";
 import { Build } from "../sidecar/protocol/hub.ts";
 import type { FromPanel } from "../sidecar/protocol/panel.ts";
-import { AskResult } from "../sidecar/protocol/review.ts";
 import type { App, Shell, Whole } from "./app.ts";
 import { rootOf, runAgain, runCommand, showProblem } from "./commands.ts";
 import { Findings } from "./findings.ts";
@@ -178,9 +178,9 @@ async function actOn(app: App, message: FromPanel, run: string): Promise<void> {
       return;
     case "followUp": {
       const connection = await app.need();
-      const answer = AskResult.safeParse((await connection.request("run.get", { run })).result);
-      const previous = answer.success ? { previous: answer.data.text } : {};
-      await app.start(await rootOf(connection, run), "ask_workspace", { question: message.question, ...previous });
+      const previous = await previousOf((method, params) => connection.request(method, params), run);
+      const input = { question: message.question, ...(previous === null ? {} : { previous }) };
+      await app.start(await rootOf(connection, run), "ask_workspace", input);
       return;
     }
     case "runAgain":

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
+import { previousOf } from "../client/follow-up.ts";
 import { PodiumError } from "../protocol/errors.ts";
 import type { JsonObject } from "../protocol/json.ts";
 import type { RunShow } from "../protocol/results.ts";
-import { AskResult } from "../protocol/review.ts";
 import type { PartialRunSettings } from "../server/handlers.ts";
 import { type CliContext, serversOf, workspaceRoot } from "./context.ts";
 import { exitOfRun } from "./exit.ts";
@@ -46,14 +46,15 @@ function progressOf(context: CliContext): Progress {
 export const workflowName = ({ cwd }: CliContext, written: string): string =>
   /[\\/]|\.ya?ml$/.test(written) ? resolve(cwd, written) : written;
 
-/** The inputs of `ask`: the question, and with `--follow` the answer of an earlier run. */
+/** The inputs of `ask`: the question, and with `--follow` the question and answer of an earlier run. */
 export async function askInput(context: CliContext, session: Session): Promise<JsonObject> {
   const question = context.invocation.words.slice(1).join(" ");
   const { follow: earlier } = context.invocation.values;
   if (earlier === undefined) return { question };
-  const answer = AskResult.safeParse((await session.request("run.get", { run: earlier })).result);
-  if (!answer.success) throw new PodiumError("invalid_input", `${earlier} has no answer to follow up; ask without it.`);
-  return { question, previous: answer.data.text };
+  const previous = await previousOf((method, params) => session.request(method, params), earlier);
+  if (previous === null)
+    throw new PodiumError("invalid_input", `${earlier} has no answer to follow up; ask without it.`);
+  return { question, previous };
 }
 
 /** Starts a run and follows it; prints the result and resolves with the exit code. */

@@ -108,11 +108,12 @@ describe("podium ask, review and run", function () {
     assert.equal(stdout, (await world.run(["runs", "export", run])).stdout);
   });
 
-  it("takes a follow-up with the last answer as context", async () => {
+  it("takes a follow-up with the last question and answer as context", async () => {
     const first = await world.json(["ask", question]);
     await world.json(["ask", "And", "why", "there?", "--follow", first.value.run]);
     const prompt = JSON.stringify(world.server.generations.at(-1)?.body);
     assert.match(prompt, /And why there\?/);
+    assert.ok(prompt.includes(question), "the earlier question");
     assert.match(prompt, /<data>.*behind the clock/s);
   });
 
