@@ -4,7 +4,7 @@ export interface Mounted {
   readonly to: number;
 }
 
-const small = 120;
+const small = 100;
 const beyond = 20;
 
 /** Which rows of a list are mounted: all of a short one, else those on the screen and 20 beyond, or around `wanted`. */
