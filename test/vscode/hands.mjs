@@ -65,7 +65,12 @@ export function createHands(page) {
       await page.keyboard.press("Enter");
     },
     fill: (text) => page.locator(`${quickInput} input[type="text"]`).fill(text),
-    pick: (label) => rows().filter({ hasText: label }).first().click(),
+    pick: async (label) => {
+      const row = rows().filter({ hasText: label }).first();
+      await row.click({ timeout: 15_000 }).catch(async (error) => {
+        throw new Error(`${error.message}\nit shows ${JSON.stringify(await hands.quick())}`);
+      });
+    },
     /** Runs a command as a person finds it in the palette. */
     palette: async (title) => {
       await page.bringToFront();

@@ -126,8 +126,9 @@ describe("every command of the manifest", () => {
       await server.serve({ answers: script(20_000) });
       await exec("podium.ask", "What does the cache do with an old entry?");
       await waitFor(() => server.get().inFlight === 1, "a call");
-      await server.close();
+      // In this order: a server that is gone first would end the run without a model.
       process.kill(hubPid(), "SIGKILL");
+      await server.close();
       const parked = await newest(api, "parked");
       assert.equal(parked.reason, "provider");
       await exec("podium.run.resume");

@@ -106,15 +106,19 @@ describe("every menu entry and key of the manifest", () => {
       await newest(api, "cancelled");
     },
     "view/item/context podium.run.open": async () => {
-      await hands.context("Runs", "When does an entry of the c", "Open Run");
+      const click = () => hands.context("Runs", "When does an entry of the c", "Open Run");
+      await click();
+      // A list that is drawn anew closes the menu under the pointer; then a person clicks again.
+      await panelSays("An expired entry gives undefined", 5000).catch(click);
       await panelSays("An expired entry gives undefined");
     },
     "view/item/context podium.run.resume": async () => {
       await server.serve({ answers: script(20_000) });
       await exec("podium.ask", "When is an entry of the cache too old?");
       await waitFor(() => server.get().inFlight === 1, "a call");
-      await server.close();
+      // In this order: a server that is gone first would end the run without a model.
       process.kill(hubPid(), "SIGKILL");
+      await server.close();
       const { run } = await newest(api, "parked");
       await hands.inline("Runs", "When is an entry", "Resume Run");
       await resumedByHand(run);
