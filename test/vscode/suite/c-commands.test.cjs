@@ -17,6 +17,7 @@ const {
   script,
   stateOf,
   waitFor,
+  ready,
 } = require("./support.cjs");
 
 const exec = vscode.commands.executeCommand;
@@ -27,10 +28,7 @@ describe("every command of the manifest", () => {
   const server = modelServer();
   let api;
   before(async () => {
-    api = await podium().activate();
-    await exec("podium.models.refresh");
-    await server.serve();
-    await stateOf(api, "ready");
+    api = await ready(server);
     await hands.openContainer();
   });
   after(() => server.close());

@@ -11,8 +11,8 @@ const {
   podium,
   resumedByHand,
   script,
-  stateOf,
   waitFor,
+  ready,
 } = require("./support.cjs");
 
 const exec = vscode.commands.executeCommand;
@@ -27,10 +27,7 @@ describe("every menu entry and key of the manifest", () => {
   const server = modelServer();
   let api;
   before(async () => {
-    api = await podium().activate();
-    await exec("podium.models.refresh");
-    await server.serve();
-    await stateOf(api, "ready");
+    api = await ready(server);
     await exec("workbench.action.closeAllEditors");
     await hands.openContainer();
     for (const view of ["Review", "Runs", "Workflows", "Models"]) await hands.unfold(view);

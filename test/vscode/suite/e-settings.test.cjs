@@ -16,6 +16,7 @@ const {
   script,
   stateOf,
   waitFor,
+  ready,
 } = require("./support.cjs");
 
 const exec = vscode.commands.executeCommand;
@@ -33,10 +34,7 @@ describe("every setting, changed in the editor", () => {
   const server = modelServer();
   let api;
   before(async () => {
-    api = await podium().activate();
-    await exec("podium.models.refresh");
-    await server.serve();
-    await stateOf(api, "ready");
+    api = await ready(server);
   });
   after(() => server.close());
   const ask = async () => {

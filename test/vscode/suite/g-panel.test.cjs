@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert/strict");
 const vscode = require("vscode");
-const { hands, logOf, modelServer, newest, panelSays, podium, script, stateOf, waitFor } = require("./support.cjs");
+const { hands, logOf, modelServer, newest, panelSays, script, waitFor, ready } = require("./support.cjs");
 
 const exec = vscode.commands.executeCommand;
 
@@ -9,10 +9,7 @@ describe("the run panel", () => {
   const server = modelServer();
   let api;
   before(async () => {
-    api = await podium().activate();
-    await exec("podium.models.refresh");
-    await server.serve();
-    await stateOf(api, "ready");
+    api = await ready(server);
     await exec("workbench.action.closeAllEditors");
   });
   after(() => server.close());

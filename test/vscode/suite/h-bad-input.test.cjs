@@ -3,7 +3,7 @@ const assert = require("node:assert/strict");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const vscode = require("vscode");
-const { hands, home, isAlive, logOf, modelServer, newest, podium, stateOf, waitFor } = require("./support.cjs");
+const { hands, home, isAlive, logOf, modelServer, newest, waitFor, ready } = require("./support.cjs");
 
 const { badInputs } = require("../../support/bad-input.ts");
 const exec = vscode.commands.executeCommand;
@@ -54,10 +54,7 @@ describe("bad input: code, one sentence, what to do, and nothing is lost", () =>
   };
 
   before(async () => {
-    api = await podium().activate();
-    await exec("podium.models.refresh");
-    await server.serve();
-    await stateOf(api, "ready");
+    api = await ready(server);
     await exec("podium.ask", "When does an entry of the cache expire?");
     kept = (await newest(api, "succeeded")).run;
   });

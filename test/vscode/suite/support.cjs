@@ -156,3 +156,20 @@ exports.stateOf = (api, state, ms) =>
     .catch((error) => {
       throw new Error(`${error.message}; it is ${JSON.stringify(api.status())}`);
     });
+
+/** The activated extension, attached, with this model server answering. */
+exports.ready = async (server) => {
+  const api = await exports.podium().activate();
+  await vscode.commands.executeCommand("podium.models.refresh");
+  await server.serve();
+  await exports.stateOf(api, "ready");
+  return api;
+};
+
+/** After a test that failed: closes what it left open and ends its runs, so that one failure is one. */
+exports.tidy = async () => {
+  for (let open = 0; open < 3; open += 1) await exports.hands.press("Escape");
+  const { runs } = exports.podium().exports?.model() ?? { runs: [] };
+  for (const { run, endedAt } of runs)
+    if (endedAt === null) await vscode.commands.executeCommand("podium.run.cancel", run);
+};
