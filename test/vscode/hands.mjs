@@ -75,12 +75,21 @@ export function createHands(page) {
     palette: async (title) => {
       await page.bringToFront();
       const input = page.locator(`${quickInput} input[type="text"]`);
-      for (const end = Date.now() + 20_000; !(await input.isVisible()) && Date.now() < end; ) {
+      const choose = async () => {
+        await page.keyboard.press("Escape");
+        await input.waitFor({ state: "hidden", timeout: 2000 });
         await page.keyboard.press("F1");
-        await input.waitFor({ timeout: 2000 }).catch(() => undefined);
+        await input.fill(`>${title}`, { timeout: 2000 });
+        await rows().filter({ hasText: title }).first().click({ timeout: 4000 });
+      };
+      for (const end = Date.now() + 30_000; ; ) {
+        const error = await choose().then(
+          () => null,
+          (reason) => reason,
+        );
+        if (error === null) return;
+        if (Date.now() > end) throw error;
       }
-      await input.fill(`>${title}`);
-      await rows().filter({ hasText: title }).first().click();
     },
     status: async () => (await texts(page.locator(statusItem))).join(""),
     clickStatus: () => page.locator(statusItem).click(),
