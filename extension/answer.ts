@@ -3,6 +3,7 @@ import { PodiumError } from "../sidecar/protocol/errors.ts";
 import { Json } from "../sidecar/protocol/json.ts";
 import type { App } from "./app.ts";
 import { choicesOf } from "./choices.ts";
+import { staying } from "./staying.ts";
 
 type Choice = vscode.QuickPickItem & { readonly value: Json | "other" | "open" };
 
@@ -20,6 +21,7 @@ export async function answerRun(app: App, run: string): Promise<void> {
   const picked = await vscode.window.showQuickPick(choices, {
     title: wait.title ?? "Answer",
     placeHolder: wait.title ?? "",
+    ...staying,
   });
   if (!picked) return;
   if (picked.value === "open") return app.show(run);
@@ -29,7 +31,7 @@ export async function answerRun(app: App, run: string): Promise<void> {
 
 /** JSON if it parses, else the text itself. */
 async function typed(title: string): Promise<Json | undefined> {
-  const text = await vscode.window.showInputBox({ title, prompt: "Text, or JSON" });
+  const text = await vscode.window.showInputBox({ title, prompt: "Text, or JSON", ...staying });
   if (text === undefined) return undefined;
   try {
     return Json.parse(JSON.parse(text));

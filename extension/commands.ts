@@ -15,6 +15,7 @@ import { openPlace, pickFolder } from "./open.ts";
 import { isEnded, type Model, waitingRuns } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { actionTitle } from "./status-bar.ts";
+import { staying } from "./staying.ts";
 import { duration } from "./trees/runs.ts";
 
 type Run = (app: App, argument: unknown) => Promise<void>;
@@ -58,7 +59,7 @@ async function pickRun(
     description: `${row.workflow} · ${row.status}`,
     run: row.run,
   }));
-  return (await vscode.window.showQuickPick(items, { placeHolder }))?.run ?? null;
+  return (await vscode.window.showQuickPick(items, { placeHolder, ...staying }))?.run ?? null;
 }
 
 async function ask(app: App, argument: unknown): Promise<void> {
@@ -71,8 +72,7 @@ async function ask(app: App, argument: unknown): Promise<void> {
         title: "Ask About This Workspace",
         prompt: "The answer names the lines it comes from.",
         placeHolder: "How does … work? Where is … decided?",
-        // The palette gives the focus back to a panel, which would close this box; and looking at code loses no question.
-        ignoreFocusOut: true,
+        ...staying,
       });
   if (question?.trim()) await app.start(root, "ask_workspace", { question: question.trim() });
 }
@@ -109,8 +109,8 @@ async function pickScope(connection: Connection, root: string): Promise<string |
     scope,
   }));
   return (
-    (await vscode.window.showQuickPick(items, { title: "Review Changes", placeHolder: "Which changes?" }))?.scope ??
-    null
+    (await vscode.window.showQuickPick(items, { title: "Review Changes", placeHolder: "Which changes?", ...staying }))
+      ?.scope ?? null
   );
 }
 
@@ -122,7 +122,13 @@ async function runWorkflow(app: App, argument: unknown): Promise<void> {
   const items = sound.map((info) => ({ label: info.name, description: info.source, detail: info.about ?? "", info }));
   const info =
     name === null
-      ? (await vscode.window.showQuickPick(items, { title: "Run Workflow", placeHolder: "Which workflow?" }))?.info
+      ? (
+          await vscode.window.showQuickPick(items, {
+            title: "Run Workflow",
+            placeHolder: "Which workflow?",
+            ...staying,
+          })
+        )?.info
       : workflows.find((candidate) => candidate.name === name);
   if (!info) {
     const names = workflows.map((known) => known.name).join(", ");
@@ -148,13 +154,12 @@ async function askInput(info: WorkflowInfo): Promise<JsonObject | null> {
         ? await vscode.window.showQuickPick([...question.choices], {
             title,
             placeHolder: question.value ?? "",
-            ignoreFocusOut: true,
+            ...staying,
           })
         : await vscode.window.showInputBox({
             title,
             value: question.value ?? "",
-            // The pick before gives the focus back to where it was, which would close this box.
-            ignoreFocusOut: true,
+            ...staying,
             validateInput: (typed) => problemOf(question, typed),
           });
     if (answer === undefined) return null;
@@ -195,7 +200,7 @@ async function doctor(app: App): Promise<void> {
     detail: check.ok ? "" : (check.fix ?? ""),
   }));
   const title = ok ? "Doctor: everything is in order" : "Doctor: something needs you";
-  await vscode.window.showQuickPick(items, { title, placeHolder: "Enter closes; the log keeps this list" });
+  await vscode.window.showQuickPick(items, { title, placeHolder: "Enter closes; the log keeps this list", ...staying });
 }
 
 /** Ends the process in order and starts it anew; runs go on where they were. */

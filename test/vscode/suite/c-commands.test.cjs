@@ -5,6 +5,7 @@ const path = require("node:path");
 const vscode = require("vscode");
 const {
   asked,
+  closeQuestion,
   hands,
   home,
   hubPid,
@@ -160,14 +161,14 @@ describe("every command of the manifest", () => {
       assert.deepEqual(rows.slice(0, 3), ["Ask About This Workspace…", "Review Changes…", "Run Workflow…"]);
       await hands.pick("Doctor");
       await asked("Doctor:");
-      await hands.press("Escape");
+      await closeQuestion();
       await done;
     },
     "podium.doctor": async () => {
       const done = exec("podium.doctor");
       const { rows } = await asked("Doctor:", 3);
       assert.ok(rows.length >= 3, rows.join());
-      await hands.press("Escape");
+      await closeQuestion();
       await done;
     },
     "podium.hub.restart": async () => {

@@ -3,6 +3,7 @@ const assert = require("node:assert/strict");
 const vscode = require("vscode");
 const {
   asked,
+  closeQuestion,
   hands,
   hubPid,
   modelServer,
@@ -19,8 +20,7 @@ const exec = vscode.commands.executeCommand;
 const openFile = () => vscode.window.activeTextEditor?.document.uri.fsPath ?? "";
 const leave = async (title) => {
   await asked(title);
-  await hands.press("Escape");
-  await waitFor(async () => (await hands.quick()) === null, "the end of the question");
+  await closeQuestion();
 };
 
 describe("every menu entry and key of the manifest", () => {
@@ -47,7 +47,7 @@ describe("every menu entry and key of the manifest", () => {
         return quick.rows.some((row) => row.includes("Podium: Doctor")) && quick;
       }, "the commands in the palette");
       assert.ok(!rows.some((row) => row.includes("Open Workflow File")), rows.join());
-      await hands.press("Escape");
+      await closeQuestion();
     },
     "view/title podium.review.changes": async () => {
       await hands.head("Review", "Review Changes");
@@ -125,7 +125,7 @@ describe("every menu entry and key of the manifest", () => {
     "view/item/context podium.run": async () => {
       await hands.inline("Workflows", "confirm", "Run Workflow");
       await asked("confirm: subject");
-      await hands.press("Escape");
+      await closeQuestion();
     },
     "view/item/context podium.workflow.open": async () => {
       await hands.context("Workflows", "confirm", "Open Workflow File");

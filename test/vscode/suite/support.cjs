@@ -150,6 +150,12 @@ exports.asked = (title, rows = 0) =>
     return quick?.title.includes(title) && quick.rows.length >= rows && quick;
   }, `the question ${title}`);
 
+/** Closes the open question, and waits until it is gone: a question that still closes looks like the next one. */
+exports.closeQuestion = async () => {
+  await exports.hands.press("Escape");
+  await exports.waitFor(async () => (await exports.hands.quick()) === null, "the end of the question");
+};
+
 exports.stateOf = (api, state, ms) =>
   exports
     .waitFor(() => api.status().state === state, `the status ${state}`, ms)
