@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import * as vscode from "vscode";
 import { PodiumError } from "../sidecar/protocol/errors.ts";
 import { confineCitation } from "./confine.ts";
+import { staying } from "./staying.ts";
 
 /** Absolute paths of this window's folders on this machine. */
 export const folderPaths = (): readonly string[] =>
@@ -16,7 +17,7 @@ export async function pickFolder(): Promise<string | null> {
   if (only === undefined) throw new PodiumError("usage", "Open a folder of this machine first: a run works on one.");
   // A connection knows its folders by their real paths.
   if (others.length === 0) return realpath(only);
-  const picked = await vscode.window.showWorkspaceFolderPick({ placeHolder: "Which folder?" });
+  const picked = await vscode.window.showWorkspaceFolderPick({ placeHolder: "Which folder?", ...staying });
   return picked?.uri.scheme === "file" ? realpath(picked.uri.fsPath) : null;
 }
 
