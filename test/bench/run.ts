@@ -76,14 +76,14 @@ const atMost = (name: string, value: number, unit: string, limit: number): Row =
   value: round(value),
   unit,
   limit,
-  ratio: round(value / limit),
+  ratio: value / limit,
 });
 const atLeast = (name: string, value: number, unit: string, limit: number): Row => ({
   name,
   value: round(value),
   unit,
   limit,
-  ratio: round(limit / value),
+  ratio: limit / value,
 });
 const plain = (name: string, value: number, unit: string): Row => ({ name, value: round(value), unit });
 
@@ -94,7 +94,6 @@ function rowsOf(name: string, podium: Measured, memory: Measured, raw: Measured)
     plain(`${name} raw SQLite, CPU per step`, raw.cpuUs, "µs"),
   ];
   const times = podium.cpuUs / raw.cpuUs;
-  const perStep = podium.bytes / (name === "chain-10" ? 10 : 100);
   switch (name) {
     case "chain-10":
     case "chain-100":
@@ -103,7 +102,8 @@ function rowsOf(name: string, podium: Measured, memory: Measured, raw: Measured)
         atMost(`${name} in memory, CPU per step`, memory.cpuUs, "µs", 10),
         atMost(`${name} durable against raw`, times, "×", 2),
         atMost(`${name} commits`, podium.commits, "commits", name === "chain-10" ? 11 : 101),
-        atMost(`${name} bytes per step`, perStep, "bytes", 8192),
+        // Ten small steps fit into pages that the file has already.
+        ...(name === "chain-100" ? [atMost(`${name} bytes per step`, podium.bytes / 100, "bytes", 8192)] : []),
       ];
     case "load-100":
       return [
@@ -149,7 +149,7 @@ function main(): void {
   );
   for (const { name, value, unit, limit, ratio } of rows) {
     const target = limit === undefined ? "" : `${limit} ${unit}`;
-    const verdict = ratio === undefined ? "" : ratio > 1 ? `missed ${ratio}×` : "held";
+    const verdict = ratio === undefined ? "" : ratio > 1 ? `missed ${ratio.toPrecision(4)}×` : "held";
     process.stdout.write(`${name.padEnd(44)} ${`${value} ${unit}`.padStart(16)} ${target.padStart(16)}  ${verdict}\n`);
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
