@@ -14,6 +14,8 @@ build();
 const ci = process.env.CI === "true";
 const counts = { passed: 0, failed: 0 };
 const skipped = [];
+/** Tests that skipped themselves; each says why in its title or beside it. */
+const notes = [];
 const scratch = mkdtempSync(join(tmpdir(), "podium-test-"));
 
 function run(title, command, args, env = {}, cwd = root) {
@@ -43,6 +45,8 @@ function count(title, file, status) {
   counts.passed += stats?.passes ?? 0;
   counts.failed += stats?.failures ?? 0;
   if (status !== 0 && (stats?.failures ?? 0) === 0) counts.failed += 1;
+  for (const [suite, titles] of stats?.skipped ?? [])
+    notes.push(`${suite}: ${titles[0]}${titles.length > 1 ? ` and ${titles.length - 1} more` : ""}`);
   if (!stats || stats.passes + stats.failures === 0) process.stdout.write(`FAILED: ${title} ran no test\n`);
 }
 
@@ -106,6 +110,6 @@ else {
 }
 
 rmSync(scratch, { recursive: true, force: true });
-for (const reason of skipped) process.stdout.write(`skipped: ${reason}\n`);
+for (const reason of [...notes, ...skipped]) process.stdout.write(`skipped: ${reason}\n`);
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`);
 process.exit(counts.failed === 0 ? 0 : 1);
