@@ -312,19 +312,19 @@ export interface DraftFinding {
 /** A finding on its way: `verify` = a model should check it against `slice` before it is shown. */
 export type ReviewItem = FindingSignal & { readonly slice: string; readonly verify: boolean };
 
+/** All that was said about one file; `newText` = the file after the change, null = not to be had. */
+export interface AnchorInput {
+  readonly file: DiffFile;
+  readonly newText: string | null;
+  readonly drafts: readonly DraftFinding[];
+  readonly rules: readonly Finding[];
+  readonly depth: "quick" | "normal";
+}
+
 /** The pure decisions of the review, as an argument of the tools. */
 export interface ReviewPort {
   rules(file: DiffFile, digest: Digest): readonly Finding[];
-  anchor(
-    input: {
-      readonly file: DiffFile;
-      readonly newText: string | null;
-      readonly drafts: readonly DraftFinding[];
-      readonly rules: readonly Finding[];
-      readonly depth: "quick" | "normal";
-    },
-    digest: Digest,
-  ): readonly ReviewItem[];
+  anchor(input: AnchorInput, digest: Digest): readonly ReviewItem[];
   judge(
     item: FindingSignal,
     verdict: { readonly verdict: string; readonly evidence: string } | null,

@@ -9,6 +9,7 @@ import type { Load } from "./labels.ts";
 import { copyButton, plainText } from "./prose.ts";
 import { failure } from "./result.ts";
 import { countText, durationText, modelName, valueText, visible } from "./text.ts";
+import { statusWords } from "./tree.ts";
 
 type Copy = (text: string) => void;
 const Prompt = z.object({
@@ -27,16 +28,6 @@ const shown = (value: Json | undefined): TemplateResult =>
 /** A heading with a button that copies what is below it. */
 const titled = (title: string, value: Json | undefined, copy: Copy): TemplateResult =>
   html`<h3><span>${title}</span>${value === undefined ? nothing : copyButton(() => valueText(value), copy, title)}</h3>${shown(value)}`;
-
-const statusWords: Record<StepView["status"], string> = {
-  pending: "not started",
-  ready: "ready",
-  running: "running",
-  done: "done",
-  failed: "failed",
-  skipped: "skipped",
-  parked: "waiting",
-};
 
 function opView(op: OpView, load: Load, copy: Copy): TemplateResult {
   const figures = [

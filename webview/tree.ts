@@ -16,7 +16,8 @@ const icon: Record<StepStatus, string> = {
   skipped: "circle-slash",
   parked: "bell-dot",
 };
-const words: Record<StepStatus, string> = {
+/** What a person calls the state of a step. */
+export const statusWords: Record<StepStatus, string> = {
   pending: "not started",
   ready: "ready",
   running: "running",
@@ -64,7 +65,7 @@ function renderRow(row: Row, index: number, view: TreeView, actions: TreeActions
     @click=${() => actions.inspect(row.instance, false)}
     @dblclick=${() => actions.toggle(row.instance)}
   >
-    <span role="gridcell" class="mark status-${row.status}"><i class="codicon codicon-${icon[row.status]} ${row.status === "running" ? "codicon-modifier-spin" : ""}" role="img" aria-label=${words[row.status]}></i></span>
+    <span role="gridcell" class="mark status-${row.status}"><i class="codicon codicon-${icon[row.status]} ${row.status === "running" ? "codicon-modifier-spin" : ""}" role="img" aria-label=${statusWords[row.status]}></i></span>
     <span role="gridcell" class="name" title="${label}${row.detail ? `  ${row.detail}` : ""}"
       >${
         row.hasChildren

@@ -1,4 +1,4 @@
-import type { DiffFile, Digest, DraftFinding, ReviewItem } from "../ports.ts";
+import type { AnchorInput, DiffFile, Digest, DraftFinding, ReviewItem } from "../ports.ts";
 import type { Finding, FindingSignal } from "../protocol/review.ts";
 import { anchorQuote } from "./anchor.ts";
 import { isDuplicate } from "./dedupe.ts";
@@ -57,16 +57,7 @@ function withoutDuplicates(findings: readonly FindingSignal[]): readonly Finding
 }
 
 /** Everything said about one file, in order: rule findings first, then the model's, each anchored, held back or to be verified. */
-export function reviewItems(
-  input: {
-    readonly file: DiffFile;
-    readonly newText: string | null;
-    readonly drafts: readonly DraftFinding[];
-    readonly rules: readonly Finding[];
-    readonly depth: "quick" | "normal";
-  },
-  digest: Digest,
-): readonly ReviewItem[] {
+export function reviewItems(input: AnchorInput, digest: Digest): readonly ReviewItem[] {
   const { file, newText, depth } = input;
   const drafted = input.drafts.slice(0, maxDrafts).map((draft) => draftFinding(file, draft, digest));
   return withoutDuplicates([...input.rules, ...drafted]).map((finding) => ({
