@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
-import { runShow } from "../../sidecar/engine/result.ts";
 import type { Step } from "../../sidecar/ports.ts";
 import { PodiumError } from "../../sidecar/protocol/errors.ts";
-import type { LiveEvent, RunSettings } from "../../sidecar/protocol/events.ts";
-import { approve, choose, createWorld, digest, each, echo, graph, human, set, step, use, words } from "./world.ts";
-
-const outputOf = async (world: ReturnType<typeof createWorld>, run: string): Promise<unknown> => {
-  const view = await world.runs.view(run);
-  return (await runShow(view, world.store.getBlob, digest)).result;
-};
+import type { LiveEvent } from "../../sidecar/protocol/events.ts";
+import { approve, choose, createWorld, each, echo, graph, human, outputOf, set, step, use, words } from "./world.ts";
 
 describe("a run", () => {
   it("goes through a chain with one commit per step and one more", async () => {
@@ -189,26 +183,6 @@ describe("a run", () => {
     assert.deepEqual((await world.runs.view(run)).usage, { in: 20, out: 10, cached: 0, estimated: false });
   });
 
-  it("stops for the budget and goes on with a permission", async () => {
-    const world = createWorld();
-    const settings: RunSettings = {
-      roles: {},
-      servers: [],
-      network: "local",
-      requireModel: false,
-      budget: { tokens: 25 },
-    };
-    const run = await world.start(
-      graph([step("a", "say@1", { prompt: "1" }), step("b", "say@1", { prompt: "2" })], "b"),
-      { settings },
-    );
-    await world.runs.settled(run);
-    assert.equal((await world.runs.view(run)).reason, "budget");
-    await world.runs.answer(run, undefined, true, human);
-    await world.runs.settled(run);
-    assert.equal((await world.runs.view(run)).status, "succeeded");
-  });
-
   it("parks a run that was taken over in a call, and treats one that had not asked yet as new", async () => {
     const script = async function* (_call: unknown, signal: AbortSignal): AsyncGenerator<never> {
       await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -228,47 +202,6 @@ describe("a run", () => {
     };
     assert.deepEqual(await outcomeOf(true), ["parked", "provider", undefined]);
     assert.deepEqual(await outcomeOf(false), ["failed", null, "provider_unavailable"]);
-  });
-
-  it("stops for the minutes that its operations worked, and not for those it waited", async () => {
-    const world = createWorld({
-      script: () => [
-        { type: "text", text: "x" },
-        {
-          type: "end",
-          finish: "stop",
-          usage: { in: 1, out: 1, cached: 0, estimated: false },
-          timings: { waitMs: 3_600_000, loadMs: 20_000, promptMs: 20_000, tokensMs: 20_000, toolMs: 0, youMs: 0 },
-          model: "fake/model",
-        },
-      ],
-      tools: [echo("read", "pure")],
-    });
-    const settings: RunSettings = {
-      roles: {},
-      servers: [],
-      network: "local",
-      requireModel: false,
-      budget: { minutes: 2 },
-    };
-    const nodes = [step("a", "say@1"), step("b", "say@1"), use("c", "read", { v: 1 }), use("d", "read", { v: 2 })];
-    const run = await world.start(graph(nodes, "d.v"), { settings });
-    await world.runs.settled(run);
-    const parked = await world.runs.view(run);
-    assert.deepEqual([parked.status, parked.reason], ["parked", "budget"]);
-    assert.equal([...parked.asks.values()][0]?.title, "This run has worked 2 of its 2 minutes. Allow 2 more?");
-    assert.equal(world.called.get("read"), undefined);
-    const next = world.restart();
-    await next.runs.answer(run, undefined, true, human);
-    await next.runs.settled(run);
-    assert.equal(await outputOf(next, run), 2);
-    const other = await next.start(graph(nodes, "d.v"), { settings });
-    await next.runs.settled(other);
-    await next.runs.answer(other, undefined, false, human);
-    await next.runs.settled(other);
-    const failed = await next.runs.view(other);
-    assert.deepEqual([failed.status, failed.error?.code], ["failed", "budget"]);
-    assert.equal(failed.error?.message, "The budget of 2 minutes is used up and more was refused.");
   });
 
   it("tells a late watcher what a call waits for, and later what it has said", async () => {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { runShow } from "../../sidecar/engine/result.ts";
 import { createRuns, type Runs, type StartInput } from "../../sidecar/engine/runs.ts";
 import type { Step, Tool } from "../../sidecar/ports.ts";
 import type { RunEvent } from "../../sidecar/protocol/events.ts";
@@ -163,3 +164,9 @@ export const words = (events: readonly RunEvent[]): readonly string[] =>
     if ("instance" in event) return `${event.kind} ${event.instance}`;
     return event.kind === "run-end" ? `${event.kind} ${event.status}` : event.kind;
   });
+
+/** The result of a run, as a client sees it. */
+export const outputOf = async (world: World, run: string): Promise<unknown> => {
+  const view = await world.runs.view(run);
+  return (await runShow(view, world.store.getBlob, digest)).result;
+};

@@ -1,16 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DurableBody } from "../../sidecar/protocol/events.ts";
 import { openDatabase } from "../../sidecar/store/sqlite/open.ts";
@@ -356,41 +346,6 @@ describe("sqlite store", () => {
     assert.equal((await store.open()).length, 60);
     await store.close();
   }).timeout(20_000);
-});
-
-describe("data directory", () => {
-  it("that is a symbolic link is refused", async () => {
-    const directory = scratch();
-    mkdirSync(join(directory, "real"));
-    symlinkSync(join(directory, "real"), join(directory, "link"));
-    await refused("data_unreadable", () => open(join(directory, "link")));
-    await refused("data_unreadable", () => open(`${join(directory, "link")}/`));
-  });
-
-  it("that is a file, or whose journal is a folder, is refused", async () => {
-    const directory = scratch();
-    writeFileSync(join(directory, "file"), "");
-    await refused("data_unreadable", () => open(join(directory, "file")));
-    mkdirSync(join(directory, "odd", "podium.db"), { recursive: true });
-    await refused("data_unreadable", () => open(join(directory, "odd")));
-  });
-
-  it("of another user is refused", async function () {
-    if (process.platform === "win32") this.skip();
-    const directory = process.getuid?.() === 0 ? scratch() : "/usr";
-    if (directory !== "/usr") chownSync(directory, 65534, 65534);
-    await refused("data_unreadable", () => open(directory));
-  });
-
-  it("that cannot be made or written is refused in one sentence", async function () {
-    if (process.platform === "win32") this.skip();
-    await refused("data_unreadable", () => open("/dev/null/data"));
-    if (process.getuid?.() === 0) return; // Nothing is read-only to root.
-    const directory = scratch();
-    chmodSync(directory, 0o500);
-    await refused("data_unreadable", () => open(join(directory, "inner")));
-    chmodSync(directory, 0o700);
-  });
 });
 
 /** The store with a database that may not grow beyond some pages: what a full disk looks like. */
